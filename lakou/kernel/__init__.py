@@ -1,0 +1,1 @@
+"""What every layer shares: errors, time, JSON, geometry, the event bus. Imports nothing above."""
