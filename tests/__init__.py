@@ -1,0 +1,1 @@
+"""Tests of Lakou. Run with `make test`."""

@@ -1,0 +1,46 @@
+"""Fixtures of all tests: the running product (`server`) and its callers (`api`, `anon`).
+
+SQLite is always tested. PostgreSQL is tested when LAKOU_TEST_POSTGRES holds the URL of a superuser's
+database; without it the run says so, in red, at its end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness.client import Api
+from tests.harness.server import Server, running
+
+POSTGRES_URL = os.environ.get("LAKOU_TEST_POSTGRES")
+DATABASES = ["sqlite", "postgres"] if POSTGRES_URL else ["sqlite"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if POSTGRES_URL is None:
+        terminalreporter.write_sep("!", "PostgreSQL was NOT tested: set LAKOU_TEST_POSTGRES", red=True, bold=True)
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The product, started once per database and test process."""
+    with running(request.param, POSTGRES_URL) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def api(server: Server) -> Iterator[Api]:
+    """A caller with an administrator's token."""
+    caller = Api(server.base, server.token)
+    yield caller
+    caller.close()
+
+
+@pytest.fixture(scope="session")
+def anon(server: Server) -> Iterator[Api]:
+    """A caller without a token."""
+    caller = Api(server.base)
+    yield caller
+    caller.close()
