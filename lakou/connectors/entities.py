@@ -1,0 +1,328 @@
+"""From external keys to ids: finds the entities that a Reading names, and creates what is missing.
+
+Works through the SensorThings service as any client would (18-088 §9.3, §10.2). Ids are kept in memory; what has
+been deleted since is found out by the 404 of a later request, after `forget`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import quote
+
+from lakou.connectors.reading import KEY, Datastream, FeatureOfInterest, Json, Location, ObservedProperty, Sensor, Thing
+from lakou.kernel.errors import BadRequest, LakouError, TooManyRequests, Unavailable
+from lakou.kernel.jsontext import decode, encode
+from lakou.kernel.time import format_instant, parse_instant
+from lakou.sensorthings.access import ADMIN, Principal
+
+log = logging.getLogger(__name__)
+
+CACHE_SIZE = 20_000
+RECHECK_S = 300.0  # a person may place a Thing at any time; until then its Observations say "place unknown"
+UNCLAIMED = "unclaimed"
+
+
+class Answer(Protocol):
+    """What the service answers; `lakou.sensorthings.service.Answer` fits."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class SensorThings(Protocol):
+    """The in-process request interface of the service; `lakou.sensorthings.service.Service` fits."""
+
+    async def call(self, principal: Principal, method: str, target: str, body: bytes = b"") -> Answer: ...
+
+
+@dataclass(slots=True)
+class KnownThing:
+    """Ids of a Thing and of its Datastreams by key. `place` is the id of its unlocated feature, None if located."""
+
+    id: int
+    datastreams: dict[str, int]
+    place: int | None
+    checked: float
+
+
+@dataclass(slots=True)
+class Entities:
+    """Ids by key, for each principal: who may not see an entity must not learn its id from the memory of another."""
+
+    service: SensorThings
+    max_unclaimed: int = 100
+    monotonic: Callable[[], float] = time.monotonic
+    created: int = 0
+    _things: OrderedDict[tuple[int, str], KnownThing] = field(default_factory=OrderedDict)
+    _features: OrderedDict[tuple[int, str], tuple[int, int | None]] = field(default_factory=OrderedDict)
+    _creating: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def thing(self, principal: Principal, thing: Thing) -> KnownThing:
+        """The Thing with all its Datastreams, created where missing.
+
+        Raises TooManyRequests (code `unclaimed_limit`) for an unclaimed Thing above the limit.
+        """
+        known = self._things.get((principal.id, thing.key))
+        if known is not None and self._is_enough(known, thing):
+            return known
+        async with self._creating:  # two first messages of one device must not create it twice
+            found = await self._find_thing(principal, thing.key) or await self._create_thing(principal, thing)
+            for stream in thing.datastreams:
+                if stream.key not in found.datastreams:
+                    found.datastreams[stream.key] = await self._add_datastream(principal, thing, found.id, stream)
+            found.place = await self._place(principal, thing, found)
+        _remember(self._things, (principal.id, thing.key), found)
+        return found
+
+    async def feature(self, principal: Principal, feature: FeatureOfInterest, *, restricted: bool = False) -> int:
+        """The id of the feature under its key or an alias; its content is brought up to `version` if that is newer."""
+        cached = self._features.get((principal.id, feature.key))
+        if cached is not None and not _is_newer(feature.version, cached[1]):
+            return cached[0]
+        async with self._creating:
+            stored = await self._find_feature(principal, feature)
+            if stored is None:
+                ident = await self._post(principal, "/FeaturesOfInterest", _feature_body(feature, restricted))
+                version = feature.version
+            else:
+                ident, key, version = stored
+                if _is_newer(feature.version, version):
+                    body = encode(_feature_body(feature, restricted=False, key=key))
+                    await self._call(principal, "PATCH", f"/FeaturesOfInterest({ident})", body)
+                    version = feature.version
+        _remember(self._features, (principal.id, feature.key), (ident, version))
+        return ident
+
+    def forget(self, principal: Principal, things: tuple[Thing, ...], features: tuple[FeatureOfInterest, ...]) -> None:
+        """Drop what is remembered about these: the store has answered that something is gone."""
+        for thing in things:
+            self._things.pop((principal.id, thing.key), None)
+            self._features.pop((principal.id, f"{thing.key}:place"), None)
+        for feature in features:
+            self._features.pop((principal.id, feature.key), None)
+
+    def _is_enough(self, known: KnownThing, thing: Thing) -> bool:
+        placed = known.place is None or self.monotonic() - known.checked < RECHECK_S
+        return placed and all(stream.key in known.datastreams for stream in thing.datastreams)
+
+    async def _find_thing(self, principal: Principal, key: str) -> KnownThing | None:
+        expand = "Datastreams($select=id,properties;$top=1000),Locations($select=id;$top=1)"
+        rows = await self._rows(principal, f"/Things?$filter={_has_key(key)}&$select=id&$expand={expand}&$top=1")
+        if not rows:
+            return None
+        streams = {
+            str(stream_key): int(stream["@iot.id"])
+            for stream in rows[0].get("Datastreams", [])
+            if (stream_key := _lakou(stream).get("key")) is not None
+        }
+        placed = bool(rows[0].get("Locations"))
+        return KnownThing(int(rows[0]["@iot.id"]), streams, None if placed else -1, self.monotonic())
+
+    async def _create_thing(self, principal: Principal, thing: Thing) -> KnownThing:
+        if not thing.claimed:
+            await self._check_unclaimed(thing)
+        body: dict[str, Json] = {
+            "name": thing.name,
+            "description": thing.description,
+            "properties": {
+                **thing.properties,
+                "lakou": {"key": thing.key, **({} if thing.claimed else {"claim": UNCLAIMED})},
+            },
+            **_visibility(not thing.claimed),
+        }
+        if thing.location is not None:
+            body["Locations"] = [_location_body(thing.location)]
+        ident = await self._post(principal, "/Things", body)
+        return KnownThing(ident, {}, -1 if thing.location is None else None, self.monotonic())
+
+    async def _check_unclaimed(self, thing: Thing) -> None:
+        # Counted over all principals: a limit by token would be lifted by making tokens.
+        target = f"/Things?$filter=properties/lakou/claim eq '{UNCLAIMED}'&$count=true&$top=0"
+        count = (await self._json(ADMIN, target)).get("@iot.count", 0)
+        if int(count) >= self.max_unclaimed:
+            log.warning("unknown device %s refused: %s unclaimed devices already", thing.key, count)
+            raise TooManyRequests(
+                f"There are already {count} unknown devices waiting to be claimed.",
+                code="unclaimed_limit",
+                hint="Claim or delete waiting devices, declare this one beforehand, or raise max_unclaimed.",
+            )
+
+    async def _place(self, principal: Principal, thing: Thing, known: KnownThing) -> int | None:
+        """None for a located Thing; else the id of a feature without geometry (RFC 7946 §3.2)."""
+        if known.place is None:
+            return None
+        if thing.location is not None:
+            await self._post(principal, f"/Things({known.id})/Locations", _location_body(thing.location))
+            return None
+        unlocated = FeatureOfInterest(
+            key=f"{thing.key}:place",
+            name=thing.name,
+            description="Position inconnue : l'appareil n'a pas encore été placé.",
+            feature={"type": "Feature", "geometry": None, "properties": {}},
+        )
+        # Called under the lock, which is not re-entrant: the feature is looked up here and not by `feature`.
+        stored = await self._find_feature(principal, unlocated)
+        if stored is not None:
+            return stored[0]
+        return await self._post(principal, "/FeaturesOfInterest", _feature_body(unlocated, not thing.claimed))
+
+    async def _add_datastream(self, principal: Principal, thing: Thing, thing_id: int, stream: Datastream) -> int:
+        restricted = not thing.claimed
+        measured, sensor = stream.observed_property, stream.sensor
+        body = {
+            "name": stream.name,
+            "description": stream.description,
+            "observationType": stream.observation_type,
+            "unitOfMeasurement": {
+                "name": stream.unit.name,
+                "symbol": stream.unit.symbol,
+                "definition": stream.unit.definition,
+            },
+            "properties": {**stream.properties, "lakou": {"key": stream.key}},
+            "Sensor": {
+                "@iot.id": await self._ensure(principal, "/Sensors", sensor.key, _sensor_body(sensor), restricted)
+            },
+            "ObservedProperty": {
+                "@iot.id": await self._ensure(
+                    principal,
+                    "/ObservedProperties",
+                    measured.key,
+                    _property_body(measured),
+                    restricted and not measured.shared,
+                )
+            },
+        }
+        return await self._post(principal, f"/Things({thing_id})/Datastreams", body)
+
+    async def _ensure(
+        self, principal: Principal, entity_set: str, key: str, body: dict[str, Json], restricted: bool
+    ) -> int:
+        rows = await self._rows(principal, f"{entity_set}?$filter={_has_key(key)}&$select=id&$orderby=id&$top=1")
+        if rows:
+            return int(rows[0]["@iot.id"])
+        return await self._post(principal, entity_set, {**body, **_visibility(restricted)})
+
+    async def _find_feature(
+        self, principal: Principal, feature: FeatureOfInterest
+    ) -> tuple[int, str, int | None] | None:
+        """Id, key and version of the stored feature; one under the exact key wins over one under an alias."""
+        keys = (feature.key, *feature.aliases)
+        condition = " or ".join(_has_key(key) for key in keys)
+        rows = await self._rows(principal, f"/FeaturesOfInterest?$filter={condition}&$select=id,properties&$orderby=id")
+        if not rows:
+            return None
+        row = min(rows, key=lambda candidate: _lakou(candidate).get("key") != feature.key)
+        version = _lakou(row).get("version")
+        return int(row["@iot.id"]), str(_lakou(row)["key"]), parse_instant(version) if version else None
+
+    async def _post(self, principal: Principal, target: str, body: Mapping[str, Json]) -> int:
+        created = decode(await self._call(principal, "POST", target, encode(body)))
+        self.created += 1
+        return int(created["@iot.id"])
+
+    async def _rows(self, principal: Principal, target: str) -> list[dict[str, Json]]:
+        rows: list[dict[str, Json]] = (await self._json(principal, target))["value"]
+        return rows
+
+    async def _json(self, principal: Principal, target: str) -> dict[str, Json]:
+        answer: dict[str, Json] = decode(await self._call(principal, "GET", target))
+        return answer
+
+    async def _call(self, principal: Principal, method: str, target: str, body: bytes = b"") -> bytes:
+        answer = await self.service.call(principal, method, quote(target, safe="/?&=$(),;:'@"), body)
+        if answer.status >= 400:
+            raise error_of(answer)
+        return answer.body
+
+
+def error_of(answer: Answer) -> LakouError:
+    """The member of the closed family that a refusing answer stands for."""
+    try:
+        body = decode(answer.body)
+    except BadRequest:
+        body = {}
+    told = body if isinstance(body, dict) else {}
+    kinds = {kind.status: kind for kind in LakouError.__subclasses__()}
+    kind = kinds.get(answer.status, Unavailable if answer.status >= 500 else BadRequest)
+    return kind(
+        str(told.get("message") or "The store refuses this."),
+        place=told.get("place"),
+        hint=told.get("hint"),
+        code=told.get("code"),
+    )
+
+
+def _has_key(key: str) -> str:
+    if not KEY.fullmatch(key):
+        raise BadRequest("A key of a connector has characters that are not allowed.", place=key[:80])
+    return f"properties/lakou/key eq '{key}'"
+
+
+def _lakou(entity: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Our own part of an entity's properties; a person may have removed or broken it."""
+    properties = entity.get("properties")
+    found = properties.get("lakou") if isinstance(properties, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _is_newer(offered: int | None, stored: int | None) -> bool:
+    return offered is not None and (stored is None or offered > stored)
+
+
+def _visibility(restricted: bool) -> dict[str, Json]:
+    return {"@lakou.visibility": "restricted"} if restricted else {}
+
+
+def _location_body(location: Location) -> dict[str, Json]:
+    return {
+        "name": location.name,
+        "description": location.description,
+        "encodingType": "application/geo+json",
+        "location": location.geometry,
+    }
+
+
+def _feature_body(feature: FeatureOfInterest, restricted: bool, key: str | None = None) -> dict[str, Json]:
+    version = {} if feature.version is None else {"version": format_instant(feature.version)}
+    return {
+        "name": feature.name,
+        "description": feature.description,
+        "encodingType": "application/geo+json",
+        "feature": feature.feature,
+        "properties": {**feature.properties, "lakou": {"key": key or feature.key, **version}},
+        **_visibility(restricted),
+    }
+
+
+def _sensor_body(sensor: Sensor) -> dict[str, Json]:
+    return {
+        "name": sensor.name,
+        "description": sensor.description,
+        "encodingType": sensor.encoding_type,
+        "metadata": sensor.metadata,
+        "properties": {"lakou": {"key": sensor.key}},
+    }
+
+
+def _property_body(measured: ObservedProperty) -> dict[str, Json]:
+    return {
+        "name": measured.name,
+        "definition": measured.definition,
+        "description": measured.description,
+        "properties": {"lakou": {"key": measured.key}},
+    }
+
+
+def _remember(cache: OrderedDict[tuple[int, str], Json], key: tuple[int, str], value: Json) -> None:
+    cache[key] = value
+    cache.move_to_end(key)
+    while len(cache) > CACHE_SIZE:
+        cache.popitem(last=False)
