@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from lakou.connectors.entities import Entities, error_of
 from lakou.connectors.reading import Json, Observation, Reading
+from lakou.identity.scopes import UNCLAIMED
 from lakou.kernel.errors import LakouError, NotFound
 from lakou.kernel.jsontext import decode, encode
 from lakou.kernel.time import format_instant
@@ -46,6 +49,7 @@ async def deliver(entities: Entities, principal: Principal, reading: Reading) ->
     Raises what the service answers (Forbidden, Unavailable …). A single Observation that the store refuses is
     counted, its reason is in the notes; when all are refused the reason is raised.
     """
+    principal = _receiver(principal)
     before = entities.created
     rows = await _rows(entities, principal, reading)
     try:
@@ -67,6 +71,12 @@ async def deliver(entities: Entities, principal: Principal, reading: Reading) ->
         else:
             notes = (*notes, f"{len(refused)} observations refused: {reason.message}")
     return Delivered(len(rows) - len(refused), len(refused), entities.created - before, notes[:MAX_NOTES])
+
+
+def _receiver(principal: Principal) -> Principal:
+    """The same principal, who sees unclaimed Things and puts what is restricted among them."""
+    reads = None if principal.reads is None else principal.reads | {UNCLAIMED}
+    return msgspec.structs.replace(principal, reads=reads, home=UNCLAIMED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Answer(Protocol):
 class SensorThings(Protocol):
     """The in-process request interface of the service; `lakou.sensorthings.service.Service` fits."""
 
-    async def call(self, principal: Principal, method: str, target: str, body: bytes = b"") -> Answer: ...
+    async def call(self, principal: Principal, method: str, target: str, body: bytes = b"", /) -> Answer: ...
 
 
 @dataclass(slots=True)

@@ -1,0 +1,55 @@
+"""Every write of connectors: take and give back the lease of a run, and record how it went."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from lakou.connectors.models import ConnectorRun, ConnectorState
+from lakou.connectors.running import RunResult, run_connector
+
+KEPT_RUNS = 200
+
+__all__ = ["KEPT_RUNS", "record_run", "run_connector", "take_lease"]
+
+
+def take_lease(*, name: str, holder: str, now: datetime, lasts: timedelta, scheduled: bool = True) -> bool:
+    """True when `holder` may run the connector now: no other process does, and (if scheduled) it is due.
+
+    One UPDATE decides, so two processes cannot both be told yes. A lease left by a dead process ends by itself.
+    """
+    ConnectorState.objects.get_or_create(name=name)
+    free = Q(leased_until=None) | Q(leased_until__lte=now)
+    due = Q(due=None) | Q(due__lte=now) if scheduled else Q()
+    taken = ConnectorState.objects.filter(free, due, name=name).update(holder=holder, leased_until=now + lasts)
+    return taken == 1
+
+
+@transaction.atomic
+def record_run(*, result: RunResult, started: datetime, due: datetime | None, failures: int, holder: str) -> None:
+    """Write down a run, set when the next one is due, give the lease back and drop the oldest runs."""
+    state, _ = ConnectorState.objects.select_for_update().get_or_create(name=result.name)
+    state.last_run = started
+    state.last_count = result.count
+    state.last_error = result.error
+    state.failures = failures
+    state.due = due
+    if result.outcome == "ok":
+        state.last_success = started
+    if state.holder == holder:
+        state.holder, state.leased_until = "", None
+    state.save()
+    ConnectorRun.objects.create(
+        connector=state,
+        started=started,
+        duration_ms=round(result.duration_s * 1000),
+        outcome=result.outcome,
+        count=result.count,
+        refused=result.refused,
+        error=result.error,
+    )
+    oldest_kept = state.runs.order_by("-id").values_list("id", flat=True)[KEPT_RUNS - 1 : KEPT_RUNS].first()
+    if oldest_kept is not None:
+        state.runs.filter(id__lt=oldest_kept).delete()
