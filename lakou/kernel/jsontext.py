@@ -25,6 +25,7 @@ _sorted_encoder = msgspec.json.Encoder(order="sorted")
 
 # Only an escaped NUL, 19 digits in a row or an exponent of three digits can yield a value that decodes but is refused.
 _SUSPICIOUS = re.compile(rb"\\u0000|[0-9]{19}|[eE][+-]?[0-9]{3}")
+_LONE_SURROGATE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
 _BYTE_PLACE = re.compile(r"\(byte (\d+)\)")
 _BOM = b"\xef\xbb\xbf"
 
@@ -179,7 +180,8 @@ def _refuse_depth(max_depth: int, place: str | None) -> NoReturn:
 
 def _refuse_syntax(raw: bytes, error: msgspec.DecodeError) -> NoReturn:
     text = str(error)
-    if "surrogate" in text or (b"\\u" in raw and not _is_valid_escape_use(raw)):
+    # The decoder says "truncated" when a high surrogate's escape is followed by no other escape.
+    if "surrogate" in text or ("truncated" in text and _LONE_SURROGATE.search(raw) is not None):
         raise BadRequest(
             "a text holds half of a surrogate pair", code="json_encoding", hint="escape pairs, or send UTF-8"
         ) from None
@@ -190,9 +192,3 @@ def _refuse_syntax(raw: bytes, error: msgspec.DecodeError) -> NoReturn:
         message, place = "the JSON text is malformed", f"byte {found.group(1)}"
     hint = "NaN and Infinity are not JSON: use null" if re.search(rb"\b(NaN|-?Infinity)\b", raw) else "check the syntax"
     raise BadRequest(message, code="json_syntax", place=place, hint=hint) from None
-
-
-def _is_valid_escape_use(raw: bytes) -> bool:
-    """False when an escaped high surrogate is not followed by an escaped low one."""
-    lone = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
-    return lone.search(raw) is None

@@ -22,6 +22,7 @@ POWERS = {
 _COMPARISON = 3
 _UNARY = 7
 _DIRECTIONS = ("asc", "desc")
+_RELATIONS = ("before", "after", "meets", "during", "overlaps", "starts", "finishes")
 
 
 def parse_expression(
@@ -93,7 +94,8 @@ class Parser:
         if token.kind == END:
             return
         if token.kind == NAME:
-            hint = lexer.guess(token.text, words)
+            relation = f"it is a function: {token.text}(a, b)" if token.text in _RELATIONS else None
+            hint = relation or lexer.guess(token.text, words)
             self.refuse(f"an operator is expected before '{shorten(token.text)}'", hint)
         if token.text == "/":
             self.refuse("a key or call cannot be followed by a path", "compare the id: Datastream/id eq 1")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from itertools import islice
 
 import msgspec
 
@@ -28,7 +28,7 @@ class GrammarLimits(msgspec.Struct, frozen=True):
 DEFAULT_LIMITS = GrammarLimits()
 
 
-class Token(NamedTuple):
+class Token(msgspec.Struct, frozen=True, gc=False):
     """`kind` is one of NAME, NUMBER, STRING, TYPED, TIME, DATE, CLOCK, MARK, END; `at` counts from the option."""
 
     kind: str
@@ -36,8 +36,8 @@ class Token(NamedTuple):
     at: int
 
 
-NAME, NUMBER, STRING, TYPED, TIME, DATE, CLOCK, MARK, END = (
-    "name", "number", "string", "typed", "time", "date", "clock", "mark", "end",
+NAME, NUMBER, STRING, TYPED, TIME, DATE, CLOCK, MARK, BAD, END = (
+    "name", "number", "string", "typed", "time", "date", "clock", "mark", "bad", "end",
 )  # fmt: skip
 
 # Quantifiers are possessive (`++`, `*+`): a hostile text can never make the expression backtrack.
@@ -52,8 +52,8 @@ _PATH = rf"[@$]?[^\W\d][\w@.]*+{_INDEXES}(?:/[\w@$][\w@$.-]*+{_INDEXES})*+"
 
 _TOKEN = re.compile(
     rf"""\s*+(?:
-      (?P<time>{_INSTANT}(?:/(?:{_INSTANT}|{_PERIOD}))?|{_PERIOD}/{_INSTANT})
-    | (?P<name>{_PATH}(?!'))
+      (?P<name>(?!P[0-9T][^/]*+/{_DAY}[Tt]){_PATH}(?!'))
+    | (?P<time>{_INSTANT}(?:/(?:{_INSTANT}|{_PERIOD}))?|{_PERIOD}/{_INSTANT})
     | (?P<date>{_DAY}(?![0-9]))
     | (?P<clock>{_CLOCK})
     | (?P<number>-?[0-9]++(?:\.[0-9]++)?(?:[eE](?:[+-]|[ ](?=[0-9]))?[0-9]++)?)
@@ -77,20 +77,20 @@ def tokenize(text: str, option: str, limits: GrammarLimits, base: int = 0) -> li
     tokens: list[Token] = []
     append = tokens.append
     body = text.rstrip()
-    for found in _TOKEN.finditer(body):
-        kind = found.lastgroup
-        assert kind is not None  # noqa: S101 - every alternative is a named group
-        token = Token(kind, found[kind], found.start(kind) + base)
-        if kind == "bad":
+    for found in islice(_TOKEN.finditer(body), limits.tokens + 1):
+        kind = found.lastgroup or BAD
+        word = found[kind]
+        token = Token(kind, word, found.end() - len(word) + base)
+        if kind == BAD:
             raise _refuse_character(token, option)
         append(token)
-        if len(tokens) > limits.tokens:
-            raise BadRequest(
-                f"{option} has more than {limits.tokens} words and signs",
-                code="too_long",
-                place=place(option, token.at),
-                hint="split the request, or use in (…)",
-            )
+    if len(tokens) > limits.tokens:
+        raise BadRequest(
+            f"{option} has more than {limits.tokens} words and signs",
+            code="too_long",
+            place=place(option, tokens[-1].at),
+            hint="split the request, or use in (…)",
+        )
     append(Token(END, "", len(body) + base))
     return tokens
 

@@ -54,10 +54,9 @@ def negate(node: tree.Expression, at: int) -> tree.Literal | None:
 
 
 def _number(text: str) -> int | float:
-    text = text.replace(" ", "+")
     if len(text) <= _MAX_DIGITS and (text.isdigit() or text[1:].isdigit()):
         return _narrow(int(text))
-    value = float(text)
+    value = float(text.replace(" ", "+"))
     if not math.isfinite(value):
         raise BadRequest(f"'{time.shorten(text, 30)}' is out of range", code="number_range", hint="below 1.8e308")
     return value
