@@ -41,7 +41,6 @@ $(PY):
 	else rm -rf $(VENV); \
 	  echo "No virtual environment could be made: install python3-venv (Debian: apt-get install python3-venv) and try again" >&2; exit 1; \
 	fi
-	@touch $(PY) 2>/dev/null || true
 
 # The interpreter is an order-only need: its own date says nothing about what is installed.
 $(RUN_STAMP): requirements.lock pyproject.toml | $(PY)
@@ -68,7 +67,8 @@ check: setup-dev ## format, lint, types, layers, migrations, docs
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/django-admin makemigrations --check --dry-run --settings lakou.server.settings
+	@mkdir -p build/check
+	LAKOU_DATA=build/check $(VENV)/bin/django-admin makemigrations --check --dry-run --settings lakou.server.settings
 	$(PY) -m lakou.server.reference --check
 
 docs: setup-dev ## write the generated pages of docs/reference again

@@ -1,0 +1,204 @@
+"""From an Authorization header to a principal, out of memory (implements `sensorthings.access.Authority`).
+
+A thread of its own watches the epoch in the civic database, so that a new token works and a revoked one
+stops within a second in every process. An unknown token asks that thread to look at once, a bounded number of
+times a second: a flood of bad tokens costs no database work. While the database cannot be reached the last
+known tokens stay valid: an outage of the civic database must not silence the sensors.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import threading
+import time
+from datetime import UTC, datetime
+
+import structlog
+from django.db import DatabaseError, connection
+
+from lakou.identity import actions, queries, secret
+from lakou.identity.models import Role, Token
+from lakou.identity.scopes import PUBLIC, UNCLAIMED
+from lakou.kernel.errors import Unauthorized
+from lakou.sensorthings.access import ANONYMOUS, Principal
+
+POLL_S = 0.4
+# A look-up wanted by an unknown token: at most this many a second, each waited for at most so long.
+LOOKUPS_PER_S = 5
+LOOKUP_WAIT_S = 0.02
+NOTE_USE_S = 60.0
+MAX_HEADER = 1024
+
+log = structlog.get_logger(__name__)
+
+
+class TokenAuthority:
+    """The tokens in memory. `start()` loads them and begins to watch; `principal()` never touches the database."""
+
+    def __init__(self, *, poll_s: float = POLL_S) -> None:
+        self._poll_s = poll_s
+        self._known: dict[int, tuple[str, Principal]] = {}
+        self._epoch = -1
+        self._used: set[int] = set()
+        self._used_noted = time.monotonic()
+        self._wake = threading.Event()
+        self._looked = threading.Event()
+        self._stopping = False
+        self._allowance = float(LOOKUPS_PER_S)
+        self._allowance_at = time.monotonic()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Load all tokens, then watch in the background. Blocks on the database: call it off the event loop."""
+        self.refresh()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._watch, name="token-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watch and write down the last uses."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+            self._thread = None
+
+    def principal(self, authorization: str | None) -> Principal:
+        """The principal of `Bearer lk_…` or Basic (token as password); ANONYMOUS without a header.
+
+        Raises Unauthorized for another scheme, a text that is no token, and an unknown or revoked token.
+        """
+        if authorization is None:
+            return ANONYMOUS
+        text = _token_text(authorization)
+        number = secret.number_of(text)
+        if number is None:
+            raise Unauthorized(
+                "This is not a Lakou token",
+                place="Authorization",
+                hint="a token has the form lk_<number>_<43 letters and digits>: lakou token create NAME --role device",
+            )
+        digest = secret.digest(text)
+        found = self._find(number, digest)
+        if found is None and self._look_again():
+            found = self._find(number, digest)
+        if found is None:
+            raise Unauthorized(
+                "This token is unknown or was revoked",
+                place="Authorization",
+                hint="ask an administrator for a new one: lakou token renew NAME",
+            )
+        self._used.add(number)
+        return found
+
+    def refresh(self) -> None:
+        """Read what has changed since the known epoch. Blocks on the database."""
+        epoch = queries.current_epoch()
+        if epoch == self._epoch:
+            return
+        for token in queries.tokens_changed_since(self._epoch):
+            if token.revoked is None:
+                self._known[token.pk] = (token.sha256, principal_of(token))
+            else:
+                self._known.pop(token.pk, None)
+        self._epoch = epoch
+
+    def _find(self, number: int, digest: str) -> Principal | None:
+        stored = self._known.get(number)
+        if stored is not None and hmac.compare_digest(stored[0], digest):
+            return stored[1]
+        return None
+
+    def _look_again(self) -> bool:
+        """Ask the watching thread to look now; False when the allowance is spent or it takes too long."""
+        if self._thread is None:
+            return False
+        now = time.monotonic()
+        self._allowance = min(LOOKUPS_PER_S, self._allowance + (now - self._allowance_at) * LOOKUPS_PER_S)
+        self._allowance_at = now
+        if self._allowance < 1:
+            return False
+        self._allowance -= 1
+        self._looked.clear()
+        self._wake.set()
+        return self._looked.wait(LOOKUP_WAIT_S)
+
+    def _watch(self) -> None:
+        failing = False
+        while True:
+            self._wake.wait(self._poll_s)
+            self._wake.clear()
+            try:
+                self.refresh()
+                self._note_use()
+                failing = False
+            except DatabaseError as error:
+                if not failing:
+                    log.warning("tokens cannot be read, the last known ones stay valid", error=type(error).__name__)
+                failing = True
+                connection.close()
+            self._looked.set()
+            if self._stopping:
+                connection.close()
+                return
+
+    def _note_use(self) -> None:
+        now = time.monotonic()
+        if self._used and (self._stopping or now - self._used_noted >= NOTE_USE_S):
+            used, self._used = self._used, set()
+            self._used_noted = now
+            actions.note_use(numbers=used, now=datetime.now(UTC))
+
+
+def principal_of(token: Token) -> Principal:
+    """What a token may see: all for an admin, else public, its own scope and what it was granted.
+
+    Agents also see unclaimed devices, for claiming them is their work.
+    """
+    if token.role == Role.ADMIN:
+        reads = None
+    else:
+        granted = {scope.pk for scope in token.reads.all()}
+        reads = frozenset({PUBLIC, token.home_id} | granted | ({UNCLAIMED} if token.role == Role.AGENT else set()))
+    return Principal(id=token.pk, name=token.name, role=token.role, reads=reads, home=token.home_id)
+
+
+def _token_text(authorization: str) -> str:
+    """The token in a header value. RFC 6750 §2.1, RFC 7617 §2; the scheme's case does not matter."""
+    scheme, _, rest = authorization.strip().partition(" ")
+    value = rest.strip()
+    if len(authorization) <= MAX_HEADER and value:
+        if scheme.lower() == "bearer":
+            return value
+        if scheme.lower() == "basic":
+            try:
+                _, colon, password = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
+            except (binascii.Error, UnicodeDecodeError, ValueError):
+                colon = password = ""
+            if colon:
+                return password
+    raise Unauthorized(
+        "The Authorization header cannot be read",
+        place="Authorization",
+        hint="send 'Authorization: Bearer lk_…', or Basic with the token as the password",
+    )
+
+
+_current: TokenAuthority | None = None
+
+
+def install(authority: TokenAuthority) -> None:
+    """Make this the authority that pages and webhooks of this process ask."""
+    global _current  # noqa: PLW0603
+    _current = authority
+
+
+def current() -> TokenAuthority:
+    """The authority of this process; without a running server one that is loaded now and does not watch."""
+    if _current is None:
+        authority = TokenAuthority()
+        authority.refresh()
+        return authority
+    return _current

@@ -1,0 +1,22 @@
+"""Every read of identity worth a name."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from lakou.identity.models import Epoch, Token
+
+
+def current_epoch() -> int:
+    """The number of the last change of any token; 0 when nothing was ever changed."""
+    return Epoch.objects.values_list("value", flat=True).filter(pk=1).first() or 0
+
+
+def tokens_changed_since(epoch: int) -> QuerySet[Token]:
+    """Tokens changed after this epoch, with the scopes they read."""
+    return Token.objects.filter(epoch__gt=epoch).prefetch_related("reads")
+
+
+def tokens() -> QuerySet[Token]:
+    """All tokens by name, revoked ones too."""
+    return Token.objects.select_related("home").prefetch_related("reads")

@@ -1,0 +1,1 @@
+"""The shell around everything: configuration, Django's settings, the ASGI dispatcher, processes, the command line."""

@@ -1,0 +1,96 @@
+"""Runs the server: one socket, one process (or several on PostgreSQL), and a clean end on SIGTERM.
+
+uvicorn with httptools and uvloop; without access log, server and date headers or proxy headers, which cost
+a fifth of the durable rate (domain/data-plane.md §1).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from lakou.kernel.errors import Unavailable
+from lakou.server import config as configuration
+from lakou.server.config import Config
+from lakou.server.guard import GuardedProtocol
+
+BACKLOG = 2048
+KEEP_ALIVE_S = 75
+DRAIN_S = 10
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; first of all work, so that a taken port is known at once. Raises Unavailable."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        reasons = {
+            errno.EADDRINUSE: (f"Port {port} is taken by another program", "give another one: --port 8001"),
+            errno.EACCES: (f"Port {port} needs the administrator", "take a port above 1023, with a proxy in front"),
+            errno.EADDRNOTAVAIL: (f"This machine has no address {host}", "127.0.0.1, or 0.0.0.0 for all"),
+        }
+        message, hint = reasons.get(
+            error.errno or 0, (f"Cannot listen on {host}:{port}: {error.strerror}", "give --host and --port")
+        )
+        raise Unavailable(message, place="LAKOU_PORT", hint=hint) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def address(config: Config) -> str:
+    """Where this machine finds the server."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.host, config.host)  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{config.port}"
+
+
+class AnnouncingServer(uvicorn.Server):
+    """Says one line once requests are answered, not before."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            config = configuration.current()
+            print(f"Lakou is ready: {address(config)}/poste · {address(config)}/sta/v1.1/", flush=True)
+
+
+def run(config: Config, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT. Raises Unavailable when the application did not start."""
+    settings = uvicorn.Config(
+        "lakou.server.compose:create",
+        factory=True,
+        host=config.host,
+        port=config.port,
+        loop="uvloop",
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="on",
+        workers=config.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        limit_concurrency=config.max_connections,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    if config.workers > 1:
+        # Children start afresh: what the command line said reaches them through the environment.
+        os.environ.update(configuration.environment(config))
+        print(f"Lakou starts {config.workers} processes: {address(config)}", flush=True)
+        Multiprocess(settings, sockets=[listener]).run()
+        return
+    server = AnnouncingServer(settings)
+    server.run(sockets=[listener])
+    if not server.started:
+        raise Unavailable("The server did not start", hint="the log above says why; lakou doctor looks at the set-up")
