@@ -25,39 +25,64 @@ class World:
 
 @pytest.fixture(scope="session")
 def world(api: Api) -> World:
-    """A station with every optional property filled, two Datastreams with three Observations each, and a tuple series."""
+    """A station with every optional property filled: two Datastreams of three Observations, one MultiDatastream."""
     marked = {"owner": "Lézarde", "level": 3}
-    thing = api.create("Things", make.thing(properties=dict(marked), Locations=[
-        make.location(name=make.unique("Le Lamentin"), location=make.point(-61.0, 14.6), properties=dict(marked))]))
+    thing = api.create(
+        "Things",
+        make.thing(
+            properties=dict(marked),
+            Locations=[
+                make.location(
+                    name=make.unique("Le Lamentin"), location=make.point(-61.0, 14.6), properties=dict(marked)
+                )
+            ],
+        ),
+    )
     here = f"Things({key(thing)})"
     streams = [
-        api.create(f"{here}/Datastreams", make.datastream(
-            name=make.unique(f"series-{number}"), properties=dict(marked),
-            Sensor=make.sensor(properties=dict(marked)),
-            ObservedProperty=make.observed_property(properties=dict(marked))))
+        api.create(
+            f"{here}/Datastreams",
+            make.datastream(
+                name=make.unique(f"series-{number}"),
+                properties=dict(marked),
+                Sensor=make.sensor(properties=dict(marked)),
+                ObservedProperty=make.observed_property(properties=dict(marked)),
+            ),
+        )
         for number in range(2)
     ]
     for stream in streams:
         for hour in range(3):
-            api.create(f"Datastreams({key(stream)})/Observations", make.observation(
-                hour + 0.5, phenomenonTime=f"2024-03-01T0{hour}:00:00Z", resultTime=f"2024-03-01T0{hour}:05:00Z",
-                validTime=f"2024-03-01T0{hour}:00:00Z/2024-03-02T0{hour}:00:00Z",
-                resultQuality={"status": "good"}, parameters={"depth": hour}))
+            api.create(
+                f"Datastreams({key(stream)})/Observations",
+                make.observation(
+                    hour + 0.5,
+                    phenomenonTime=f"2024-03-01T0{hour}:00:00Z",
+                    resultTime=f"2024-03-01T0{hour}:05:00Z",
+                    validTime=f"2024-03-01T0{hour}:00:00Z/2024-03-02T0{hour}:00:00Z",
+                    resultQuality={"status": "good"},
+                    parameters={"depth": hour},
+                ),
+            )
     multi = api.create(f"{here}/MultiDatastreams", make.multi_datastream(properties=dict(marked)))
-    api.create(f"MultiDatastreams({key(multi)})/Observations",
-               make.observation([1, 2], phenomenonTime="2024-03-01T00:00:00Z"))
+    api.create(
+        f"MultiDatastreams({key(multi)})/Observations",
+        make.observation([1, 2], phenomenonTime="2024-03-01T00:00:00Z", resultTime="2024-03-01T00:00:00Z"),
+    )
     first = f"Datastreams({key(streams[0])})"
     observation = api.value(f"{first}/Observations")[0]
     feature = api.read(f"Observations({key(observation)})/FeatureOfInterest")
     api.change(f"FeaturesOfInterest({key(feature)})", {"properties": dict(marked)})
-    return World({
-        "Things": api.read(here),
-        "Locations": api.value(f"{here}/Locations")[0],
-        "HistoricalLocations": api.value(f"{here}/HistoricalLocations")[0],
-        "Datastreams": api.read(first),
-        "Sensors": api.read(f"{first}/Sensor"),
-        "ObservedProperties": api.read(f"{first}/ObservedProperty"),
-        "Observations": observation,
-        "FeaturesOfInterest": api.read(f"Observations({key(observation)})/FeatureOfInterest"),
-        "MultiDatastreams": api.read(f"MultiDatastreams({key(multi)})"),
-    })
+    return World(
+        {
+            "Things": api.read(here),
+            "Locations": api.value(f"{here}/Locations")[0],
+            "HistoricalLocations": api.value(f"{here}/HistoricalLocations")[0],
+            "Datastreams": api.read(first),
+            "Sensors": api.read(f"{first}/Sensor"),
+            "ObservedProperties": api.read(f"{first}/ObservedProperty"),
+            "Observations": observation,
+            "FeaturesOfInterest": api.read(f"Observations({key(observation)})/FeatureOfInterest"),
+            "MultiDatastreams": api.read(f"MultiDatastreams({key(multi)})"),
+        }
+    )

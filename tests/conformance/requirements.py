@@ -14,20 +14,54 @@ import pytest
 PREFIX = "http://www.opengis.net/spec/iot_sensing/1.1/req/"
 FROST = "https://fraunhoferiosb.github.io/FROST-Server/extensions/"
 
-_ENTITIES = ("thing", "location", "historical-location", "datastream", "sensor", "observed-property",
-             "observation", "feature-of-interest")
+_ENTITIES = (
+    "thing",
+    "location",
+    "historical-location",
+    "datastream",
+    "sensor",
+    "observed-property",
+    "observation",
+    "feature-of-interest",
+)
 
 STANDARD: tuple[str, ...] = (
     *(f"datamodel/{entity}/{part}" for entity in _ENTITIES for part in ("properties", "relations")),
     "datamodel/entity-control-information/common-control-information",
     "resource-path/resource-path-to-entities",
-    *(f"request-data/{name}" for name in (
-        "status-code", "query-status-code", "order", "expand", "select", "orderby", "top", "skip", "count", "filter",
-        "built-in-filter-operations", "built-in-query-functions", "pagination")),
-    *(f"create-update-delete/{name}" for name in (
-        "create-entity", "link-to-existing-entities", "deep-insert", "deep-insert-status-code", "update-entity",
-        "update-entity-put", "update-entity-jsonpatch", "delete-entity", "historical-location-auto-creation",
-        "historical-location-manual-creation")),
+    *(
+        f"request-data/{name}"
+        for name in (
+            "status-code",
+            "query-status-code",
+            "order",
+            "expand",
+            "select",
+            "orderby",
+            "top",
+            "skip",
+            "count",
+            "filter",
+            "built-in-filter-operations",
+            "built-in-query-functions",
+            "pagination",
+        )
+    ),
+    *(
+        f"create-update-delete/{name}"
+        for name in (
+            "create-entity",
+            "link-to-existing-entities",
+            "deep-insert",
+            "deep-insert-status-code",
+            "update-entity",
+            "update-entity-put",
+            "update-entity-jsonpatch",
+            "delete-entity",
+            "historical-location-auto-creation",
+            "historical-location-manual-creation",
+        )
+    ),
     "batch-request/batch-request",
     *(f"multi-datastream/{name}" for name in ("properties", "relations", "constraints")),
     "data-array/data-array",
@@ -36,14 +70,30 @@ STANDARD: tuple[str, ...] = (
 )
 
 EXTENSIONS: tuple[str, ...] = (
-    "extension/csv", "extension/geojson", "extension/deep-select", "extension/select-distinct", "extension/in",
-    "extension/any", "extension/interval-relations", "extension/filtered-delete", "extension/entity-linking",
-    "extension/response-metadata", "extension/json-batch",
+    "extension/csv",
+    "extension/geojson",
+    "extension/deep-select",
+    "extension/select-distinct",
+    "extension/in",
+    "extension/any",
+    "extension/interval-relations",
+    "extension/filtered-delete",
+    "extension/entity-linking",
+    "extension/response-metadata",
+    "extension/json-batch",
 )
 
 OURS: tuple[str, ...] = (
-    "lakou/apply", "lakou/count-modes", "lakou/bulk-ndjson", "lakou/etag", "lakou/server-timing", "lakou/openapi",
-    "lakou/errors", "lakou/limits", "lakou/replay", "lakou/rights",
+    "lakou/apply",
+    "lakou/count-modes",
+    "lakou/bulk-ndjson",
+    "lakou/etag",
+    "lakou/server-timing",
+    "lakou/openapi",
+    "lakou/errors",
+    "lakou/limits",
+    "lakou/replay",
+    "lakou/rights",
 )
 
 ALL = STANDARD + EXTENSIONS + OURS

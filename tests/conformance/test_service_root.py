@@ -56,9 +56,25 @@ def test_root_announces_the_extension_under_its_known_address(anon: Api, name: s
 
 
 @requirement("resource-path/resource-path-to-entities")
-@pytest.mark.parametrize("path", ["Nothing", "things", "Thing", "Things/Nothing", "Sensors(1)/Nothing", "Things()",
-                                  "Things(1)(2)", "Things(1))", "Things(('1')", "$nothing", "Things(1)/$nothing",
-                                  "Things(1)/Locations(1)/Nothing", "CreateObservation", "Things(1)/name/extra"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "Nothing",
+        "things",
+        "Thing",
+        "Things/Nothing",
+        "Sensors(1)/Nothing",
+        "Things()",
+        "Things(1)(2)",
+        "Things(1))",
+        "Things(('1')",
+        "$nothing",
+        "Things(1)/$nothing",
+        "Things(1)/Locations(1)/Nothing",
+        "CreateObservation",
+        "Things(1)/name/extra",
+    ],
+)
 def test_unknown_path_is_refused(anon: Api, path: str) -> None:
     """A path that names nothing is 404; one that is not a path at all may be 400."""
     response = anon.get(path)

@@ -43,16 +43,37 @@ class Api:
     def get(self, path: str, *, headers: Mapping[str, str] | None = None, **options: object) -> httpx.Response:
         return self.http.get(self.url(path, **options), headers=dict(headers or {}))
 
-    def post(self, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None,
-             content: bytes | str | None = None, **options: object) -> httpx.Response:
+    def post(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | str | None = None,
+        **options: object,
+    ) -> httpx.Response:
         return self._send("POST", path, body, headers, content, options)
 
-    def patch(self, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None,
-              content: bytes | str | None = None, **options: object) -> httpx.Response:
+    def patch(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | str | None = None,
+        **options: object,
+    ) -> httpx.Response:
         return self._send("PATCH", path, body, headers, content, options)
 
-    def put(self, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None,
-            content: bytes | str | None = None, **options: object) -> httpx.Response:
+    def put(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | str | None = None,
+        **options: object,
+    ) -> httpx.Response:
         return self._send("PUT", path, body, headers, content, options)
 
     def json_patch(self, path: str, operations: Any, *, headers: Mapping[str, str] | None = None) -> httpx.Response:
@@ -64,8 +85,15 @@ class Api:
     def request(self, method: str, path: str, *, headers: Mapping[str, str] | None = None) -> httpx.Response:
         return self.http.request(method, self.url(path), headers=dict(headers or {}))
 
-    def _send(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None,
-              content: bytes | str | None, options: Mapping[str, object]) -> httpx.Response:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        headers: Mapping[str, str] | None,
+        content: bytes | str | None,
+        options: Mapping[str, object],
+    ) -> httpx.Response:
         address = self.url(path, **options)
         sent = {"Content-Type": "application/json", **(headers or {})}
         if content is not None:
@@ -76,7 +104,7 @@ class Api:
 
     def read(self, path: str, **options: object) -> Any:
         """The decoded JSON answer; fails the test unless it is 200."""
-        response = self.get(path, **options)
+        response = self.http.get(self.url(path, **options))
         assert response.status_code == 200, describe(response)
         return response.json()
 

@@ -41,42 +41,68 @@ def thing(**changes: Any) -> Entity:
 
 
 def location(**changes: Any) -> Entity:
-    members = {"name": unique("location"), "description": "A place", "encodingType": "application/geo+json",
-               "location": point()}
+    members = {
+        "name": unique("location"),
+        "description": "A place",
+        "encodingType": "application/geo+json",
+        "location": point(),
+    }
     return _body(members, changes)
 
 
 def sensor(**changes: Any) -> Entity:
-    members = {"name": unique("sensor"), "description": "A probe", "encodingType": "application/pdf",
-               "metadata": "http://example.org/probe.pdf"}
+    members = {
+        "name": unique("sensor"),
+        "description": "A probe",
+        "encodingType": "application/pdf",
+        "metadata": "http://example.org/probe.pdf",
+    }
     return _body(members, changes)
 
 
 def observed_property(**changes: Any) -> Entity:
-    members = {"name": unique("property"), "description": "What is measured",
-               "definition": "http://example.org/def/temperature"}
+    members = {
+        "name": unique("property"),
+        "description": "What is measured",
+        "definition": "http://example.org/def/temperature",
+    }
     return _body(members, changes)
 
 
 def feature(**changes: Any) -> Entity:
-    members = {"name": unique("feature"), "description": "What is looked at", "encodingType": "application/geo+json",
-               "feature": point()}
+    members = {
+        "name": unique("feature"),
+        "description": "What is looked at",
+        "encodingType": "application/geo+json",
+        "feature": point(),
+    }
     return _body(members, changes)
 
 
 def datastream(**changes: Any) -> Entity:
     """A Datastream with a Sensor and an ObservedProperty inline; give `Thing`, or post it under one."""
-    members = {"name": unique("datastream"), "description": "A series", "observationType": MEASUREMENT,
-               "unitOfMeasurement": dict(CELSIUS), "Sensor": sensor(), "ObservedProperty": observed_property()}
+    members = {
+        "name": unique("datastream"),
+        "description": "A series",
+        "observationType": MEASUREMENT,
+        "unitOfMeasurement": dict(CELSIUS),
+        "Sensor": sensor(),
+        "ObservedProperty": observed_property(),
+    }
     return _body(members, changes)
 
 
 def multi_datastream(size: int = 2, **changes: Any) -> Entity:
     """A MultiDatastream of `size` properties, all inline; give `Thing`, or post it under one."""
-    members = {"name": unique("multi"), "description": "A series of tuples", "observationType": COMPLEX,
-               "multiObservationDataTypes": [MEASUREMENT] * size,
-               "unitOfMeasurements": [dict(CELSIUS) for _ in range(size)],
-               "Sensor": sensor(), "ObservedProperties": [observed_property() for _ in range(size)]}
+    members = {
+        "name": unique("multi"),
+        "description": "A series of tuples",
+        "observationType": COMPLEX,
+        "multiObservationDataTypes": [MEASUREMENT] * size,
+        "unitOfMeasurements": [dict(CELSIUS) for _ in range(size)],
+        "Sensor": sensor(),
+        "ObservedProperties": [observed_property() for _ in range(size)],
+    }
     return _body(members, changes)
 
 

@@ -159,8 +159,10 @@ def fresh_database(superuser_url: str) -> Iterator[str]:
     with psycopg.connect(superuser_url, autocommit=True) as admin:
         admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
     try:
-        yield psycopg.conninfo.make_conninfo(superuser_url, dbname=name) if "://" not in superuser_url else (
-            _with_database(superuser_url, name)
+        yield (
+            psycopg.conninfo.make_conninfo(superuser_url, dbname=name)
+            if "://" not in superuser_url
+            else (_with_database(superuser_url, name))
         )
     finally:
         with psycopg.connect(superuser_url, autocommit=True) as admin:
