@@ -42,7 +42,7 @@ class ConnectorRun(models.Model):
     error = models.CharField(max_length=300, blank=True, default="")
 
     class Meta:
-        ordering: tuple[str, ...] = ("-id",)
+        ordering = ("-id",)
 
     def __str__(self) -> str:
         return f"{self.connector_id} {self.started:%Y-%m-%d %H:%M} {self.outcome}"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 
@@ -38,7 +37,7 @@ class RunResult:
     notes: tuple[str, ...] = ()
 
 
-async def run_connector(
+async def run(
     name: str,
     *,
     entities: Entities,
@@ -109,7 +108,7 @@ async def _deliver_one(
 
 
 async def _fetch(found: Connector, options: Options, policy: Policy) -> Fetched:
-    assert found.fetch is not None  # noqa: S101  run_connector has refused the others
+    assert found.fetch is not None  # noqa: S101  `run` has refused the others
     return await found.fetch(partial(fetch, policy=policy), options)
 
 
@@ -126,11 +125,3 @@ def _file_bytes(file: Path) -> bytes:
 
 def _short(error: LakouError) -> str:
     return " ".join(part for part in (error.message, f"[{error.place}]" if error.place else "") if part)[:300]
-
-
-def policy_of(table: Mapping[str, Any]) -> Policy:
-    """The guard's policy from the table `[connectors]`: `allow_hosts` names internal hosts that may be fetched."""
-    hosts = table.get("allow_hosts", ())
-    if not isinstance(hosts, (list, tuple)) or not all(isinstance(host, str) for host in hosts):
-        raise BadRequest("allow_hosts is not a list of names.", place="connectors.allow_hosts", code="configuration")
-    return Policy(allow_hosts=frozenset(host.lower() for host in hosts))
