@@ -1,69 +1,80 @@
-"""The running side of connectors in one process: webhooks find here where to deliver, the scheduler polls.
+"""What this process's connectors work with: the SensorThings service and the tables `[connectors…]`.
 
-The server makes one `Inbound` and starts it after the SensorThings service, and stops it before.
+The server calls `install` once, when the service has started; webhooks, scheduler and commands ask `current`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from lakou.connectors.configuration import settings
+from lakou.connectors.configuration import Settings, settings
+from lakou.connectors.connector import connector
 from lakou.connectors.entities import Entities, SensorThings
-from lakou.connectors.register import CivicRegister
-from lakou.connectors.running import run
-from lakou.connectors.scheduler import Job, Scheduler
+from lakou.connectors.guard import Policy
+from lakou.connectors.reading import Options
+from lakou.connectors.running import run_connector
+from lakou.connectors.scheduler import Job
 from lakou.kernel.errors import Unavailable
 from lakou.sensorthings.access import ADMIN
 
 
+@dataclass(frozen=True, slots=True)
 class Inbound:
-    """`tables` is the part `connectors` of the configuration. Raises BadRequest at once for a wrong value."""
+    """Where to deliver, and the settings of every connector."""
 
-    def __init__(self, service: SensorThings, tables: Mapping[str, Any]) -> None:
-        set_up = settings(tables)
-        self.entities = Entities(service, set_up.max_unclaimed)
-        self.jobs = [
-            Job(
-                name,
-                period_s,
-                partial(
-                    run,
-                    name,
-                    entities=self.entities,
-                    principal=ADMIN,
-                    options=set_up.options[name],
-                    policy=set_up.policy,
-                ),
-            )
-            for name, period_s in set_up.periods_s.items()
-        ]
-        self._polling: asyncio.Task[None] | None = None
+    entities: Entities
+    settings: Settings
 
-    async def start(self) -> None:
-        """Open the webhooks and begin to poll."""
-        _started.append(self)
-        self._polling = asyncio.create_task(Scheduler(self.jobs, CivicRegister()).run(), name="connector scheduler")
+    @property
+    def policy(self) -> Policy:
+        return self.settings.policy
 
-    async def stop(self) -> None:
-        """End the polling; later webhooks are told to come again."""
-        if self in _started:
-            _started.remove(self)
-        if self._polling is not None:
-            self._polling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._polling
-            self._polling = None
+    def options(self, name: str) -> Options:
+        """The table of one connector, empty when it has none. Raises NotFound for an unknown connector."""
+        return self.settings.options[connector(name).meta.name]
+
+    def jobs(self) -> list[Job]:
+        """A job for each polling connector that the configuration enables."""
+        return [Job(name, period_s, self._run(name)) for name, period_s in self.settings.periods_s.items()]
+
+    def _run(self, name: str) -> partial[Any]:
+        return partial(
+            run_connector,
+            name,
+            entities=self.entities,
+            principal=ADMIN,
+            options=self.options(name),
+            policy=self.policy,
+        )
 
 
-_started: list[Inbound] = []
+def make(service: SensorThings, tables: Mapping[str, Any]) -> Inbound:
+    """`tables` is the part `connectors` of the configuration. Raises BadRequest (code `configuration`)."""
+    checked = settings(tables)
+    return Inbound(Entities(service, checked.max_unclaimed), checked)
+
+
+_current: Inbound | None = None
+
+
+def install(service: SensorThings, tables: Mapping[str, Any]) -> Inbound:
+    """Make this the inbound side of the process. Raises BadRequest as `make`."""
+    global _current
+    _current = make(service, tables)
+    return _current
+
+
+def uninstall() -> None:
+    """The service is stopping: later webhooks are told to come again."""
+    global _current
+    _current = None
 
 
 def current() -> Inbound:
-    """The one that is started in this process. Raises Unavailable when there is none."""
-    if not _started:
+    """Raises Unavailable while the service has not started."""
+    if _current is None:
         raise Unavailable("The service is starting or stopping.", hint="Send the message again in a moment.")
-    return _started[-1]
+    return _current

@@ -37,7 +37,7 @@ class RunResult:
     notes: tuple[str, ...] = ()
 
 
-async def run(
+async def run_connector(
     name: str,
     *,
     entities: Entities,
@@ -108,7 +108,7 @@ async def _deliver_one(
 
 
 async def _fetch(found: Connector, options: Options, policy: Policy) -> Fetched:
-    assert found.fetch is not None  # noqa: S101  `run` has refused the others
+    assert found.fetch is not None  # noqa: S101  run_connector has refused the others
     return await found.fetch(partial(fetch, policy=policy), options)
 
 

@@ -131,7 +131,7 @@ class Scheduler:
             if running.done() and not running.cancelled():
                 return running.result()
             return self._failed(job, started, f"no end after {job.timeout_s:.0f} s")
-        except Exception as error:  # the edge of a run; `running.run` reports its own failures
+        except Exception as error:  # the edge of a run; `run_connector` reports its own failures
             log.exception("connector failed", connector=job.name)
             return self._failed(job, started, f"internal error ({type(error).__name__})")
         finally:
