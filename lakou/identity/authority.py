@@ -191,7 +191,7 @@ _current: TokenAuthority | None = None
 
 def install(authority: TokenAuthority) -> None:
     """Make this the authority that pages and webhooks of this process ask."""
-    global _current  # noqa: PLW0603
+    global _current
     _current = authority
 
 

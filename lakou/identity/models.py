@@ -38,7 +38,7 @@ class Token(models.Model):
     epoch = models.BigIntegerField(db_index=True)
 
     class Meta:
-        ordering: tuple[str, ...] = ("name",)
+        ordering = ("name",)
 
     def __str__(self) -> str:
         return self.name

@@ -11,11 +11,13 @@ import contextlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.core.handlers.asgi import ASGIHandler
 
+from lakou.connectors import inbound
+from lakou.connectors.register import CivicRegister
 from lakou.connectors.scheduler import Scheduler
 from lakou.identity import authority as identity
 from lakou.sensorthings.access import ANONYMOUS
@@ -40,8 +42,7 @@ class Dispatcher:
         self._config = config
         self._service = service
         self._authority = authority
-        self._scheduler = Scheduler(service)
-        self._civic: Application = ASGIHandler()
+        self._civic = cast(Application, ASGIHandler())
         self._static = static.StaticFiles()
         self._ready = False
 
@@ -118,9 +119,12 @@ class Dispatcher:
         await self._service.start()
         running.push_async_callback(self._service.stop)
         service_access.set_service(self._service)
+        running.callback(service_access.set_service, None)
+        side = inbound.install(self._service, self._config.table("connectors"))
+        running.callback(inbound.uninstall)
         if self._config.role != "data":
-            await self._scheduler.start()
-            running.push_async_callback(self._scheduler.stop)
+            connectors = asyncio.create_task(Scheduler(side.jobs(), CivicRegister()).run(), name="connectors")
+            running.push_async_callback(_cancelled, connectors)
         self._ready = True
 
     async def _checks(self) -> dict[str, bool]:
@@ -134,6 +138,12 @@ class Dispatcher:
         except TimeoutError:
             store = False
         return {"started": True, "store": store, "disk": await asyncio.to_thread(_disk_has_room, self._config.data_dir)}
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _disk_has_room(folder: Path) -> bool:

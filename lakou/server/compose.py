@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lakou.kernel.errors import Unavailable
 from lakou.server import config as configuration
 from lakou.server import databases, logs, secretfile
 
@@ -18,7 +21,7 @@ SETTINGS = "lakou.server.settings"
 
 def load_django(config: Config) -> None:
     """Make the data folder and its secrets, and load Django with this configuration. Safe to call again."""
-    import django  # noqa: PLC0415
+    import django
 
     configuration.install(config)
     secretfile.ensure(config.data_dir)
@@ -28,8 +31,8 @@ def load_django(config: Config) -> None:
 
 def make_service(config: Config) -> Service:
     """The SensorThings service over this configuration's store, asking the tokens for rights. Needs Django loaded."""
-    from lakou.identity import authority  # noqa: PLC0415
-    from lakou.sensorthings.service import Service, ServiceConfig  # noqa: PLC0415
+    from lakou.identity import authority
+    from lakou.sensorthings.service import Service, ServiceConfig
 
     tokens = authority.TokenAuthority()
     authority.install(tokens)
@@ -42,18 +45,41 @@ def migrate(config: Config) -> list[str]:
 
     Raises Unavailable when a database cannot be reached or has no PostGIS.
     """
-    from django.core.management import call_command  # noqa: PLC0415
-    from django.db import connection  # noqa: PLC0415
+    migrate_civic(config)
+    with databases.migration_lock(config):
+        make_service(config).migrate()
+    return ["The civic data and the observations have the shape of this version."]
+
+
+def migrate_civic(config: Config) -> None:
+    """Load Django and bring its database to this version's shape: all that commands on tokens need."""
+    from django.core.management import call_command
+    from django.db import OperationalError, connection
 
     load_django(config)
     with databases.migration_lock(config):
         if config.database_url is not None:
             databases.make_civic_schema(config.database_url)
-        call_command("migrate", interactive=False, verbosity=0)
-        connection.close()
-        make_service(config).migrate()
-    where = "PostgreSQL" if config.is_postgres else str(config.data_dir)
-    return [f"civic data and observations are up to date in {where}"]
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except OperationalError as error:
+            raise Unavailable(
+                "The civic database cannot be used", place="LAKOU_DATA", hint="lakou doctor tells more"
+            ) from error
+        finally:
+            connection.close()
+
+
+@contextlib.contextmanager
+def passing_token(name: str, role: str) -> Iterator[str]:
+    """A token that is revoked at the end, for a command that asks the running server."""
+    from lakou.identity import actions
+
+    made = actions.create_token(name=name, role=role)
+    try:
+        yield made.text
+    finally:
+        actions.revoke_token(name=name)
 
 
 def create() -> Dispatcher:
@@ -63,7 +89,7 @@ def create() -> Dispatcher:
     load_django(config)
     service = make_service(config)
 
-    from lakou.identity import authority  # noqa: PLC0415
-    from lakou.server.asgi import Dispatcher  # noqa: PLC0415
+    from lakou.identity import authority
+    from lakou.server.asgi import Dispatcher
 
     return Dispatcher(config, service, authority.current())

@@ -195,7 +195,7 @@ _installed: Config | None = None
 
 def install(config: Config) -> None:
     """Make this the configuration of the process. The command line calls it once, before Django is loaded."""
-    global _installed  # noqa: PLW0603
+    global _installed
     _installed = config
 
 

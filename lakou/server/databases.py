@@ -21,6 +21,7 @@ CIVIC_SCHEMA = "civic"
 # One number for the site's migrations, taken from the letters of "lakou".
 MIGRATION_LOCK = 0x6C616B6F75
 CONNECT_TIMEOUT_S = 5
+SERVER_LOCK = "server.lock"
 
 
 def civic_database(config: Config) -> dict[str, Any]:
@@ -89,44 +90,48 @@ def migration_lock(config: Config) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def only_server(config: Config) -> Iterator[None]:
+def only_server(config: Config, address: str) -> Iterator[None]:
     """Refuse a second server on the same SQLite folder: its observations have exactly one writer.
 
-    Raises Conflict naming the process that holds it. On PostgreSQL many servers are welcome.
+    `address` is left in the lock for commands that want to ask this server. Raises Conflict naming the
+    process that holds it. On PostgreSQL many servers are welcome.
     """
     if config.database_url is not None:
         yield
         return
-    with _lock_file(config, "server.lock") as file:
+    with _lock_file(config, SERVER_LOCK) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Conflict(
-                f"Another lakou serves this data folder (process {file.read().strip() or 'unknown'})",
+                f"Another lakou works on this data folder (process {(file.read().split() or ['unknown'])[0]})",
                 place="LAKOU_DATA",
                 hint="stop it first, or give another folder: --data DIR",
             ) from error
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()} {address}")
         file.flush()
         yield
 
 
+def running_server(config: Config) -> str:
+    """The address of the server that holds this data folder. Raises Unavailable when it has left none."""
+    words = (config.data_dir / SERVER_LOCK).read_text(encoding="ascii").split()
+    if len(words) != 2:
+        raise Unavailable("Another command works on this data folder", place="LAKOU_DATA", hint="try again in a moment")
+    return words[1]
+
+
 def _lock_file(config: Config, name: str) -> IO[str]:
+    """The lock file, open for reading and writing at its beginning, its content kept."""
     try:
-        return (config.data_dir / name).open("a+", encoding="ascii", opener=_open_from_start)
+        return os.fdopen(os.open(config.data_dir / name, os.O_RDWR | os.O_CREAT, 0o640), "r+", encoding="ascii")
     except OSError as error:
         raise Unavailable(
             f"The data folder cannot be used: {error.strerror}",
             place="LAKOU_DATA",
             hint="give a folder that this user may write: --data DIR",
         ) from error
-
-
-def _open_from_start(path: str, flags: int) -> int:
-    handle = os.open(path, flags & ~os.O_APPEND, 0o640)
-    os.lseek(handle, 0, os.SEEK_SET)
-    return handle
 
 
 def _first_line(error: Exception) -> str:

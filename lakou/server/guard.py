@@ -41,6 +41,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._has_length = False
         self._has_coding = False
         self._served = False
+        self._is_stream = False
         self._refusal: tuple[int, str, str] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -67,7 +68,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server stops: an event stream would keep it waiting for ever, so its connection is closed now."""
-        if self.scope is not None and self.scope["path"] == "/live":
+        if self._is_stream:
             self.transport.close()
         else:
             super().shutdown()
@@ -101,6 +102,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self._phase, self._since = "body", self.loop.time()
+        self._is_stream = self.scope["path"] == "/live"
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

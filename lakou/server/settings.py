@@ -25,16 +25,11 @@ ALLOWED_HOSTS = list(CONFIG.allowed_hosts) or ["*"]
 ROOT_URLCONF = "lakou.server.urls"
 ASGI_APPLICATION = None
 
-import importlib.util
-
 INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "lakou.identity",
-    *(
-        a
-        for a in ("lakou.connectors", "lakou.web")
-        if importlib.util.find_spec(a) and importlib.util.find_spec(a + ".apps")
-    ),
+    "lakou.connectors",
+    "lakou.web",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -1,0 +1,1 @@
+"""The commands of `lakou`, one file a group. A command reads its options, calls the parts, and prints."""

@@ -1,0 +1,44 @@
+"""Options that several commands share, and how they become the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lakou.server import config as configuration
+from lakou.server import logs
+from lakou.server.config import Config
+
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Folder of databases and secrets [LAKOU_DATA, default: data]")
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database-url", help="PostgreSQL with PostGIS instead of SQLite [LAKOU_DATABASE_URL]"),
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings file [LAKOU_CONFIG, default: lakou.toml]")]
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on [LAKOU_HOST, default: 127.0.0.1]")]
+Port = Annotated[int | None, typer.Option("--port", help="HTTP port [LAKOU_PORT, default: 8000]")]
+MqttPort = Annotated[
+    int | None,
+    typer.Option("--mqtt-port", help="Kept for MQTT; this version does not open it [LAKOU_MQTT_PORT, default: 1883]"),
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", help="Processes; above 1 needs PostgreSQL [LAKOU_WORKERS, default: 1]")
+]
+Role = Annotated[
+    str | None,
+    typer.Option(
+        "--role", help="all, data (SensorThings) or civic (pages); PostgreSQL only [LAKOU_ROLE, default: all]"
+    ),
+]
+
+
+def read(config: Path | None = None, **given: object) -> Config:
+    """The configuration of this command, made that of the process; raises BadRequest on a bad setting."""
+    found = configuration.load(given, file=config)
+    configuration.install(found)
+    logs.set_up(found)
+    return found

@@ -1,0 +1,86 @@
+"""`lakou token`: make, list, renew and revoke the credentials of devices and programs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lakou.server import compose
+from lakou.server.commands import options
+
+app = typer.Typer(no_args_is_help=True, help="Credentials of devices and programs.")
+err = Console(stderr=True, highlight=False)
+
+Name = Annotated[str, typer.Argument(help="Name of the token, such as river-gauge-12")]
+
+
+@app.command()
+def create(
+    name: Name,
+    role: Annotated[str, typer.Option("--role", help="device, agent or admin")],
+    reads: Annotated[
+        list[str] | None,
+        typer.Option("--reads", help="Name of a token whose restricted things this one may read too (repeatable)"),
+    ] = None,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Make a token and print it, alone on the last line. It is shown this once; a running server knows it at once."""
+    compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
+    from lakou.identity import actions
+
+    made = actions.create_token(name=name, role=role, reads=reads or ())
+    err.print(f"Token of {made.token.name} ({made.token.role}). Keep it: it is not stored and not shown again.")
+    print(made.text)
+
+
+@app.command()
+def renew(
+    name: Name,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Give a token a new secret and print it; the old one stops. What the device owns stays its own."""
+    compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
+    from lakou.identity import actions
+
+    made = actions.renew_token(name=name)
+    err.print(f"New secret of {made.token.name}. Keep it: it is not stored and not shown again.")
+    print(made.text)
+
+
+@app.command()
+def revoke(
+    name: Name,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Stop a token; a running server refuses it within a second."""
+    compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
+    from lakou.identity import actions
+
+    token = actions.revoke_token(name=name)
+    err.print(f"The token of {token.name} is revoked.", markup=False)
+
+
+@app.command("list")
+def list_(
+    data: options.Data = None, database_url: options.DatabaseUrl = None, config: options.ConfigFile = None
+) -> None:
+    """List all tokens, revoked ones too; never their secrets."""
+    compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
+    from lakou.identity import queries
+
+    table = Table("name", "role", "number", "scope", "made", "last used", "state", box=None)
+    for token in queries.tokens():
+        used = token.last_used.strftime("%Y-%m-%d %H:%M") if token.last_used else "never"
+        state = f"revoked {token.revoked:%Y-%m-%d}" if token.revoked else "valid"
+        made = f"{token.created:%Y-%m-%d}"
+        table.add_row(token.name, token.role, str(token.pk), str(token.home_id), made, used, state)
+    Console().print(table)
