@@ -1,0 +1,31 @@
+"""The limits of DESIGN §4 as one frozen value, passed down from configuration."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bounds on what one request may ask. Sizes in bytes, times in seconds.
+
+    `expand_rows` is the worst-case number of entities that one response may hold: pages of nested sets get
+    smaller, never below `expand_page`, so that deep expands stay within it.
+    """
+
+    default_top: int = 100
+    max_top: int = 10_000
+    url_bytes: int = 16_384
+    tokens: int = 2_000
+    depth: int = 64
+    body_bytes: int = 8 * 1024 * 1024
+    bulk_body_bytes: int = 1024 * 1024 * 1024
+    expand_rows: int = 2_000_000
+    expand_page: int = 10
+    expand_items: int = 200
+    timeout_anonymous_s: float = 5.0
+    timeout_signed_s: float = 30.0
+    count_timeout_s: float = 5.0
+    batch_requests: int = 1_000
+    commit_rows: int = 2_000
+    queue_rows: int = 100_000
+    groups: int = 100_000

@@ -1,0 +1,32 @@
+"""What a Datastream's rows say of it: phenomenonTime, resultTime and observedArea, derived when read.
+
+Each is one or two index probes, so that nothing of the Datastream is written while Observations come in
+(DESIGN §4 rule 5).
+"""
+
+from __future__ import annotations
+
+from lakou.sensorthings.sql.dialect import Dialect
+
+
+def interval(name: str, alias: str) -> tuple[str, str]:
+    """(start, end) of `phenomenonTime` or `resultTime` of the Datastream row `alias`; null without Observations."""
+    of = f"from observation o where o.datastream_id = {alias}.id"
+    if name == "resultTime":
+        known = f"{of} and o.result_time is not null"
+        return f"(select min(o.result_time) {known})", f"(select max(o.result_time) {known})"
+    latest = f"(select max(o.time_start) {of})"
+    ended = f"(select max(o.time_end) {of} and o.time_end is not null)"
+    end = f"(case when {ended} > {latest} then {ended} else {latest} end)"
+    return f"(select min(o.time_start) {of})", end
+
+
+def box(dialect: Dialect, alias: str) -> list[str]:
+    """min_x, min_y, max_x, max_y over the features of the Datastream's Observations, as one JSON array column."""
+    corners = ["e.min_x", "e.min_y", "e.max_x", "e.max_y"]
+    return [f"(select {dialect.json_row(corners)} from ({dialect.boxes('feature', f'{alias}.id')}) e)"]
+
+
+def area(dialect: Dialect, alias: str) -> str:
+    """The observed area as a geometry, for spatial functions."""
+    return f"(select {dialect.box_geometry('e')} from ({dialect.boxes('feature', f'{alias}.id')}) e)"

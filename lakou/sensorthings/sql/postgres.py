@@ -1,0 +1,180 @@
+"""The PostgreSQL dialect (15 or later, PostGIS). Parameters are named and typed by a cast, so that any plan fits.
+
+A literal percent sign is doubled: the driver reads `%(name)s` as a placeholder.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from lakou.sensorthings.plan.values import Type
+from lakou.sensorthings.sql.dialect import Dialect, Micros
+
+_CASTS = {
+    Type.TEXT: "text",
+    Type.BOOLEAN: "boolean",
+    Type.INSTANT: "timestamptz",
+    Type.DURATION: "bigint",
+    Type.DATE: "date",
+    Type.TIME_OF_DAY: "bigint",
+}
+_EPOCH_DAY = datetime.date(1970, 1, 1)
+_MICRO = "interval '1 microsecond'"
+
+
+def _utc(field: str) -> str:
+    return f"extract({field} from ({{0}} at time zone 'UTC'))::double precision"
+
+
+class Postgres(Dialect):
+    """Times as timestamptz, JSON by jsonb paths, geometry by PostGIS."""
+
+    name = "postgres"
+    functions = {
+        "substringof": "(strpos({1}, {0}) > 0)",
+        "contains": "(strpos({0}, {1}) > 0)",
+        "startswith": "starts_with({0}, {1})",
+        "endswith": "(right({0}, length({1})) = {1})",
+        "length": "length({0})",
+        "indexof": "(strpos({0}, {1}) - 1)",
+        "substring": "substr({0}, greatest(least(trunc({1})::numeric, 2000000000), 0)::int + 1)",
+        "substring/3": (
+            "substr({0}, greatest(least(trunc({1})::numeric, 1000000000), 0)::int + 1,"
+            " greatest(least(trunc({2})::numeric, 1000000000), 0)::int)"
+        ),
+        "tolower": '(lower({0} collate "und-x-icu") collate "C")',
+        "toupper": '(upper({0} collate "und-x-icu") collate "C")',
+        "trim": "btrim({0})",
+        "concat": "({0} || {1})",
+        "year": _utc("year"),
+        "month": _utc("month"),
+        "day": _utc("day"),
+        "hour": _utc("hour"),
+        "minute": _utc("minute"),
+        "second": f"floor({_utc('second')})",
+        "fractionalseconds": (
+            "((extract(microseconds from ({0} at time zone 'UTC'))::bigint %% 1000000) / 1000000.0)::double precision"
+        ),
+        "date": "({0} at time zone 'UTC')::date",
+        "time": "(extract(epoch from ({0} at time zone 'UTC')::time) * 1000000)::bigint",
+        "totaloffsetminutes": "(case when {0} is not null then 0 end)",
+        "round": "round(({0})::numeric)::double precision",
+        "floor": "floor(({0})::double precision)",
+        "ceiling": "ceil(({0})::double precision)",
+        "negate": "(-({0}))",
+        "negate_duration": "(-({0}))",
+        "add": "({0} + {1})",
+        "sub": "({0} - {1})",
+        "mul": "({0} * {1})",
+        "div": "(({0})::double precision / nullif(({1})::double precision, 0))",
+        "mod": "mod(({0})::numeric, nullif(({1})::numeric, 0))::double precision",
+        "start": "{0}",
+        "instant_add": f"({{0}} + {{1}} * {_MICRO})",
+        "instant_sub": f"({{0}} - {{1}} * {_MICRO})",
+        "add_instant": f"({{1}} + {{0}} * {_MICRO})",
+        "instant_diff": "(extract(epoch from ({0} - {1})) * 1000000)::bigint",
+        "duration_add": "({0} + {1})",
+        "duration_sub": "({0} - {1})",
+        "duration_mul": "({0} * {1})::bigint",
+        "mul_duration": "({0} * {1})::bigint",
+        "duration_div": "(({0})::double precision / nullif(({1})::double precision, 0))::bigint",
+        "geo.distance": "ST_Distance({0}, {1})",
+        "geo.length": "ST_Length({0})",
+        "geo.intersects": "ST_Intersects({0}, {1})",
+        "st_equals": "ST_Equals({0}, {1})",
+        "st_disjoint": "ST_Disjoint({0}, {1})",
+        "st_touches": "ST_Touches({0}, {1})",
+        "st_within": "ST_Within({0}, {1})",
+        "st_overlaps": "ST_Overlaps({0}, {1})",
+        "st_crosses": "ST_Crosses({0}, {1})",
+        "st_intersects": "ST_Intersects({0}, {1})",
+        "st_contains": "ST_Contains({0}, {1})",
+        "st_relate": "ST_Relate({0}, {1}, {2})",
+    }
+
+    def placeholder(self, name: str) -> str:
+        return f"%({name})s"
+
+    def parameter(self, name: str, kind: Type) -> str:
+        match kind:
+            case Type.GEOMETRY:
+                return f"ST_GeomFromWKB(%({name})s, 4326)"
+            case Type.TEXT:
+                return f'(%({name})s::text collate "C")'
+            case Type.NUMBER:
+                return f"%({name})s"
+        return f"%({name})s::{_CASTS[kind]}"
+
+    def encode(self, kind: Type, value: Any) -> Any:
+        if value is None:
+            return None
+        if kind is Type.INSTANT:
+            return Micros(value)
+        if kind is Type.DATE:
+            return _EPOCH_DAY + datetime.timedelta(days=value)
+        return value
+
+    def json_value(self, column: str, path: tuple[str | int, ...]) -> str:
+        if not path:
+            return f"{column}::jsonb"
+        steps = ", ".join("'" + str(p).replace("'", "''").replace("%", "%%") + "'" for p in path)
+        return f"({column}::jsonb #> array[{steps}])"
+
+    def json_arm(self, column: str, path: tuple[str | int, ...], kind: Type) -> str:
+        found = self.json_value(column, path)
+        match kind:
+            case Type.NUMBER:
+                name, cast = "number", "::double precision"
+            case Type.BOOLEAN:
+                name, cast = "boolean", "::boolean"
+            case _:
+                name, cast = "string", ' collate "C"'
+        return f"(case jsonb_typeof({found}) when '{name}' then (({found} #>> '{{}}'){cast}) end)"
+
+    def json_is_null(self, column: str, path: tuple[str | int, ...]) -> str:
+        return f"(coalesce(jsonb_typeof({self.json_value(column, path)}), 'null') = 'null')"
+
+    def json_text(self, column: str, path: tuple[str | int, ...]) -> str:
+        return f"({self.json_value(column, path)})::text"
+
+    def to_instant(self, text: str) -> str:
+        return f"to_instant({text})"
+
+    def nested(self, text: str, kind: str) -> str:
+        return f"(extract(epoch from {text}) * 1000000)::bigint" if kind == "time" else text
+
+    def text(self, json: str) -> str:
+        return f"{json}::text"
+
+    def json_row(self, values: list[str]) -> str:
+        return f"json_build_array({', '.join(values)})"
+
+    def json_rows(self, row: str) -> str:
+        return f"json_agg({row})"
+
+    def boxes(self, table: str, id_: str) -> str:
+        return (
+            "select ST_XMin(e.b) as min_x, ST_YMin(e.b) as min_y, ST_XMax(e.b) as max_x, ST_YMax(e.b) as max_y"
+            " from (select ST_Extent(f.geometry) as b from feature_datastream fd"
+            f" join feature f on f.id = fd.feature_id where fd.datastream_id = {id_}) e"
+        )
+
+    def near(self, alias: str, table: str, geometry: str, bounds: tuple[str, str, str, str]) -> str | None:
+        return None  # ST_Within and its like use the GiST index by themselves
+
+    def box_geometry(self, alias: str) -> str:
+        corners = f"{alias}.min_x, {alias}.min_y, {alias}.max_x, {alias}.max_y, 4326"
+        return f"(case when {alias}.min_x is not null then ST_MakeEnvelope({corners}) end)"
+
+    def truth(self, value: bool) -> str:
+        return "true" if value else "false"
+
+    def bucket(self, instant: str, width: str) -> str:
+        return f"date_bin({width} * {_MICRO}, {instant}, timestamptz '1970-01-01T00:00:00Z')"
+
+    def sets(self, column: str, parameter: str) -> str:
+        return f"{column} = any({parameter}::bigint[])"
+
+    def encode_set(self, values: list[int]) -> Any:
+        return values

@@ -1,0 +1,117 @@
+"""What the store needs of a database: reading with a time-out, and transactions of the one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from lakou.kernel.errors import BadRequest, Unavailable
+from lakou.sensorthings.sql.dialect import Dialect, Statement
+
+Row = tuple[Any, ...]
+
+TIME_COLUMNS = frozenset(
+    {"time", "time_start", "time_end", "result_time", "valid_start", "valid_end", "replaced_at", "at", "seen_at"}
+)
+OBSERVATION_COLUMNS = (
+    "datastream_id", "time_start", "id", "time_end", "result_time", "valid_start", "valid_end", "result_type",
+    "result_number", "result_boolean", "result_text", "result_json", "result_quality", "parameters", "feature_id",
+    "digest",
+)  # fmt: skip
+
+
+class Transaction(Protocol):
+    """A transaction of the writer. SQL uses `?` for parameters on both databases; times are `Micros`."""
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement; its rows (none for one that returns nothing)."""
+        ...
+
+    def insert(self, table: str, values: dict[str, Any]) -> int:
+        """Insert a row; its new id."""
+        ...
+
+    def update(self, table: str, id_: int, values: dict[str, Any]) -> None:
+        """Set columns of a row."""
+        ...
+
+    def set_geometry(self, table: str, id_: int, wkb: bytes | None, box: Sequence[float] | None) -> None:
+        """Set the indexed geometry of a Location or feature."""
+        ...
+
+    def take_ids(self, count: int) -> list[int]:
+        """New ids for Observations, ascending, unique among all writers."""
+        ...
+
+    def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
+        """Insert rows of OBSERVATION_COLUMNS; (id of the row, id of the stored one) where it was there already."""
+        ...
+
+    def savepoint(self) -> None: ...
+
+    def release(self) -> None: ...
+
+    def undo(self) -> None:
+        """Back to the savepoint, which stays open."""
+        ...
+
+    def log(self, entries: Iterable[tuple[str, str, int, int]]) -> None:
+        """Append (verb, type, first id, last id) to the change log."""
+        ...
+
+    def epoch(self) -> int:
+        """The version of the entities, as last committed by any writer."""
+        ...
+
+    def bump_epoch(self) -> int: ...
+
+
+class Database(Protocol):
+    """One observation database."""
+
+    dialect: Dialect
+
+    def migrate(self) -> None:
+        """Create or update the schema; safe to run at the same time in several processes."""
+        ...
+
+    def read(self, statement: Statement, timeout_s: float) -> list[Row]:
+        """All rows of a statement, on a read-only connection of the calling thread."""
+        ...
+
+    def begin(self, *, exclusive: bool) -> Transaction:
+        """Start a transaction of the writer; `exclusive` when it may change entities."""
+        ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def is_data_error(self, error: Exception) -> bool:
+        """Whether the error comes from the values of one job, not from the database or the disk."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def too_slow(timeout_s: float) -> BadRequest:
+    """The answer to a read that was stopped."""
+    return BadRequest(
+        f"This request takes longer than {timeout_s:g} s",
+        code="query_timeout",
+        hint="Narrow it by Datastream or time, lower $top, or leave out $count or $orderby.",
+    )
+
+
+def cannot_evaluate() -> BadRequest:
+    """The answer to an expression that has no value for the stored data, such as an overflow."""
+    return BadRequest(
+        "An expression cannot be evaluated on the stored values",
+        code="evaluation",
+        hint="A number or time is out of range, or a geometry does not fit the function.",
+    )
+
+
+def out_of_order() -> Unavailable:
+    """The answer while the database does not answer."""
+    return Unavailable("The store does not answer", hint="Try again shortly.")

@@ -1,0 +1,224 @@
+"""Observations in a session: rights, replay, the feature of interest, and the row.
+
+Source: 18-088 §8.2.7 (defaults), §10.2.2 (FeatureOfInterest made from the Thing's Location); replay is
+DESIGN §4 rule 6: an equal Observation is the stored one.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import msgspec
+
+from lakou.kernel import geometry, jsontext, time
+from lakou.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
+from lakou.sensorthings.access import DELETED, Principal
+from lakou.sensorthings.payload import Reading, Ref, Tree
+from lakou.sensorthings.sql.dialect import Micros
+from lakou.sensorthings.store.registry import Stream, current_location, shape_of
+from lakou.sensorthings.store.session import Observed, Session
+
+
+class Observation(msgspec.Struct):
+    """One Observation to be written: where it goes and what it says. `multi` as the sender named it."""
+
+    stream_id: int
+    multi: bool
+    reading: Reading
+    place: str = ""
+
+
+def may_see(principal: Principal, scope_id: int) -> bool:
+    return scope_id != DELETED and (principal.reads is None or scope_id in principal.reads)
+
+
+def may_change(principal: Principal, owner_id: int) -> bool:
+    """Devices write only what they own (DESIGN §6); agents and administrators everything they see."""
+    return principal.role in ("admin", "agent") or (principal.role == "device" and owner_id == principal.id)
+
+
+def writable_stream(session: Session, principal: Principal, id_: int, *, multi: bool, place: str) -> Stream:
+    """The stream, checked for existence, kind and rights."""
+    stream = session.stream(id_)
+    name = "MultiDatastream" if multi else "Datastream"
+    if stream is None or bool(stream.members) != multi or not may_see(principal, stream.scope_id):
+        raise NotFound(f"There is no {name} with id {id_}", place=f"{place}/{name}", code="not_found")
+    if not may_change(principal, stream.owner_id):
+        raise Forbidden(
+            f"This token may not write to {name} {id_}",
+            place=f"{place}/{name}",
+            hint="A device writes only what it owns.",
+        )
+    return stream
+
+
+def observe(session: Session, principal: Principal, item: Observation) -> int:
+    """Write one Observation; its id (that of the stored one when it is a replay)."""
+    stream = writable_stream(session, principal, item.stream_id, multi=item.multi, place=item.place)
+    reading = item.reading
+    if stream.members:
+        _check_members(stream, reading, item.place)
+    if reading.digest is not None:
+        before = _replayed(session, stream, reading)
+        if before is not None:
+            return before
+        if stream.on_different != "keep-all":
+            before = _different(session, stream, reading, item.place)
+            if before is not None:
+                return before
+    feature_id = _feature(session, principal, stream, reading, item.place)
+    (id_,) = session.bare.take_ids(1)
+    session.pair(feature_id, stream.id)
+    row = [
+        stream.id, reading.time_start, id_, reading.time_end, reading.result_time, reading.valid_start,
+        reading.valid_end, reading.result_type, reading.result_number, reading.result_boolean, reading.result_text,
+        reading.result_json, reading.result_quality, reading.parameters, feature_id, reading.digest,
+    ]  # fmt: skip
+    event = Observed(
+        id_, stream.id, bool(stream.members), stream.thing_id, stream.scope_id, reading.time_start, reading.time_end,
+        reading.result_type, reading.result_number, reading.result_boolean, reading.result_text, reading.result_json,
+        reading.result_time,
+    )  # fmt: skip
+    session.gather(row, event)
+    if reading.time_start > stream.latest:
+        stream.latest = reading.time_start
+    if reading.digest is not None:
+        session.known[(stream.id, reading.time_start, reading.digest)] = id_
+    return id_
+
+
+def _check_members(stream: Stream, reading: Reading, place: str) -> None:
+    values = None if reading.result_json is None else jsontext.decode(reading.result_json)
+    if not isinstance(values, list) or len(values) != stream.members:
+        raise BadRequest(
+            f"The result of MultiDatastream {stream.id} is an array of {stream.members} values",
+            place=f"{place}/result",
+            code="multi_datastream",
+        )
+
+
+# ── replay ──
+
+
+def _replayed(session: Session, stream: Stream, reading: Reading) -> int | None:
+    """The stored Observation that this one repeats, or None. No look-up when the time is a new one."""
+    if reading.time_start > stream.latest:
+        return None
+    key = (stream.id, reading.time_start, reading.digest or 0)
+    if key in session.known:
+        return session.known[key]
+    tx = session.bare
+    rows = tx.rows(
+        "select id from observation where datastream_id = ? and time_start = ? and digest = ?",
+        (key[0], Micros(key[1]), key[2]),
+    )
+    if not rows and stream.has_moved:
+        rows = tx.rows(
+            "select observation_id from moved_identity where datastream_id = ? and time_start = ? and digest = ?",
+            (key[0], Micros(key[1]), key[2]),
+        )
+    return int(rows[0][0]) if rows else None
+
+
+def _different(session: Session, stream: Stream, reading: Reading, place: str) -> int | None:
+    """Another value at the same time, by the Datastream's policy: refused, or put in place of the old one."""
+    if reading.time_start > stream.latest:
+        return None
+    rows = session.tx.rows(
+        "select id, time_end, result_time, valid_start, valid_end, result_type, result_number, result_boolean,"
+        " result_text, result_json, result_quality, parameters from observation"
+        " where datastream_id = ? and time_start = ? order by id",
+        (stream.id, Micros(reading.time_start)),
+    )
+    if not rows:
+        return None
+    if stream.on_different == "reject":
+        raise Conflict(
+            f"Datastream {stream.id} already has another Observation at this time",
+            place=f"{place}/phenomenonTime",
+            code="different_value",
+            hint=f"It is Observation {rows[0][0]}; correct it with PATCH.",
+        )
+    id_, *before = rows[0]
+    body = jsontext.encode(before).decode()
+    tx = session.tx
+    tx.rows(
+        "insert into observation_history (observation_id, replaced_at, body) values (?, ?, ?) on conflict do nothing",
+        (id_, Micros(time.now()), body),
+    )
+    tx.rows(
+        "update observation set time_end = ?, result_time = ?, valid_start = ?, valid_end = ?, result_type = ?,"
+        " result_number = ?, result_boolean = ?, result_text = ?, result_json = ?, result_quality = ?,"
+        " parameters = ?, digest = ? where datastream_id = ? and time_start = ? and id = ?",
+        (
+            *(Micros.of(t) for t in (reading.time_end, reading.result_time)),
+            *(Micros.of(t) for t in (reading.valid_start, reading.valid_end)),
+            reading.result_type, reading.result_number, reading.result_boolean, reading.result_text,
+            reading.result_json, reading.result_quality, reading.parameters, reading.digest,
+            stream.id, Micros(reading.time_start), id_,
+        ),
+    )  # fmt: skip
+    session.record("update", "Observation", id_)
+    return int(id_)
+
+
+# ── features of interest ──
+
+
+def _feature(session: Session, principal: Principal, stream: Stream, reading: Reading, place: str) -> int:
+    sent = reading.feature
+    if sent is None:
+        if stream.feature is None:
+            stream.feature = _generated(session, stream, place)
+        return stream.feature
+    if isinstance(sent, Ref):
+        rows = session.bare.rows("select scope_id from feature where id = ?", (sent.id,))
+        if not rows or not may_see(principal, rows[0][0]):
+            raise NotFound(f"There is no FeatureOfInterest with id {sent.id}", place=sent.place)
+        return sent.id
+    return _inline(session, principal, stream, sent)
+
+
+def _generated(session: Session, stream: Stream, place: str) -> int:
+    """The one feature for (Location, scope, geometry), made when it is not there."""
+    location = current_location(session.bare, stream.thing_id)
+    if location is None:
+        raise BadRequest(
+            "The Thing has no Location to make a FeatureOfInterest from",
+            place=f"{place}/FeatureOfInterest",
+            code="feature_of_interest",
+            hint="Send a FeatureOfInterest, or give the Thing a Location.",
+        )
+    id_, name, description, encoding, text = location
+    digest = content_digest(text)
+    rows = session.bare.rows(
+        "select id from feature where location_id = ? and scope_id = ? and location_digest = ?",
+        (id_, stream.scope_id, digest),
+    )
+    if rows:
+        return int(rows[0][0])
+    session.entities_change()
+    values = {
+        "scope_id": stream.scope_id, "owner_id": stream.owner_id, "name": name, "description": description,
+        "encoding_type": encoding, "feature": text, "location_id": id_, "location_digest": digest,
+    }  # fmt: skip
+    made = session.bare.insert("feature", values)
+    shape = geometry.from_geojson(value) if (value := shape_of(encoding, text)) is not None else None
+    if shape is not None and not shape.is_empty:
+        session.bare.set_geometry("feature", made, geometry.to_wkb(shape), geometry.bounds(shape))
+    session.record("create", "FeatureOfInterest", made)
+    return made
+
+
+def _inline(session: Session, principal: Principal, stream: Stream, tree: Tree) -> int:
+    session.entities_change()
+    values = {**tree.columns, "scope_id": stream.scope_id, "owner_id": principal.id}
+    made = session.bare.insert("feature", values)
+    session.bare.set_geometry("feature", made, tree.geometry, tree.box)
+    session.record("create", "FeatureOfInterest", made)
+    return made
+
+
+def content_digest(text: str) -> int:
+    """64 bits that stand for a JSON content."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True)

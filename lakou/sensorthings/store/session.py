@@ -1,0 +1,172 @@
+"""One commit under way: a transaction, the rows gathered for it, and what must be told when it has happened.
+
+Observations are gathered and inserted together; any other statement first puts in what was gathered, so that
+jobs see the effect of those before them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from lakou.sensorthings.store.database import Row, Transaction
+from lakou.sensorthings.store.registry import Registry, Stream
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """An Observation that was created, as subscribers get it. Times are micros."""
+
+    id: int
+    datastream_id: int
+    multi: bool
+    thing_id: int
+    scope_id: int
+    time_start: int
+    time_end: int | None
+    result_type: int
+    result_number: float | None
+    result_boolean: bool | None
+    result_text: str | None
+    result_json: str | None
+    result_time: int | None
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """An entity that was created, updated or deleted: verb, type name, id."""
+
+    verb: str
+    type: str
+    id: int
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Where a session stood at a savepoint."""
+
+    observed: int
+    changed: int
+    log: int
+    touched: bool
+
+
+class NeedsExclusive(Exception):  # noqa: N818  a signal between writer and session, not an error
+    """A batch of Observations turned out to change entities; it is run again with the exclusive lock."""
+
+
+class Session:
+    """A batch of jobs in one transaction."""
+
+    def __init__(self, tx: Transaction, registry: Registry, *, exclusive: bool) -> None:
+        self._tx = tx
+        self.registry = registry
+        self.exclusive = exclusive
+        self.observed: list[Observed] = []
+        self.changed: list[Changed] = []
+        self.log: list[tuple[str, str, int, int]] = []
+        self.touched = False
+        self._gathered: list[list[Any]] = []
+        self._events: list[Observed] = []
+        self._pairs: list[tuple[int, int]] = []
+        self.known: dict[tuple[int, int, int], int] = {}
+        self.replayed: dict[int, int] = {}
+
+    @property
+    def tx(self) -> Transaction:
+        """The transaction, with every gathered Observation inserted."""
+        if self._gathered:
+            self.flush()
+        return self._tx
+
+    @property
+    def bare(self) -> Transaction:
+        """The transaction as it is, for look-ups that gathered Observations cannot change."""
+        return self._tx
+
+    def gather(self, row: list[Any], event: Observed) -> None:
+        """Add a checked Observation; `row` is in the order of OBSERVATION_COLUMNS."""
+        self._gathered.append(row)
+        self._events.append(event)
+
+    def pair(self, feature_id: int, datastream_id: int) -> None:
+        """Remember that a feature has Observations of a Datastream."""
+        key = (feature_id, datastream_id)
+        if key not in self.registry.pairs:
+            self.registry.pairs.add(key)
+            self._pairs.append(key)
+
+    def flush(self) -> None:
+        """Insert what was gathered."""
+        rows, self._gathered = self._gathered, []
+        events, self._events = self._events, []
+        for feature_id, datastream_id in sorted(self._pairs):
+            self._tx.rows(
+                "insert into feature_datastream (feature_id, datastream_id) values (?, ?) on conflict do nothing",
+                (feature_id, datastream_id),
+            )
+        self._pairs.clear()
+        there = dict(self._tx.add_observations(rows)) if rows else {}
+        self.replayed.update(there)
+        new = [e for e in events if e.id not in there] if there else events
+        self.observed.extend(new)
+        self.log.extend(("create", "Observation", first, last) for first, last in _ranges([e.id for e in new]))
+
+    def record(self, verb: str, type_: str, id_: int) -> None:
+        """Note a change of an entity for the change log and the subscribers."""
+        self.changed.append(Changed(verb, type_, id_))
+        self.log.append((verb, type_, id_, id_))
+        if type_ != "Observation":
+            self.touched = True
+
+    def entities_change(self) -> None:
+        """Call before changing entities: on PostgreSQL this needs the exclusive lock."""
+        if not self.exclusive:
+            raise NeedsExclusive
+        self.touched = True
+
+    def finish(self) -> None:
+        """Write what is left and the change log, before the commit."""
+        if self._gathered or self._pairs:
+            self.flush()
+        if self.log:
+            self._tx.log(self.log)
+        if self.touched:
+            self.registry.epoch = self._tx.bump_epoch()
+
+    def mark(self) -> Mark:
+        """A savepoint of the transaction and of what is gathered."""
+        self.flush()
+        self._tx.savepoint()
+        return Mark(len(self.observed), len(self.changed), len(self.log), self.touched)
+
+    def undo(self, mark: Mark) -> None:
+        """Back to the mark; what was remembered since is forgotten."""
+        self._gathered, self._events, self._pairs = [], [], []
+        del self.observed[mark.observed :], self.changed[mark.changed :], self.log[mark.log :]
+        self.touched = mark.touched
+        self.known.clear()
+        self.registry.forget()
+        self._tx.undo()
+        self._tx.release()
+
+    def release(self) -> None:
+        """Keep what was done since the mark."""
+        self.flush()
+        self._tx.release()
+
+    def one(self, sql: str, parameters: tuple[Any, ...] = ()) -> Row | None:
+        rows = self.tx.rows(sql, parameters)
+        return rows[0] if rows else None
+
+    def stream(self, id_: int) -> Stream | None:
+        return self.registry.stream(self._tx, id_)
+
+
+def _ranges(ids: list[int]) -> list[tuple[int, int]]:
+    """Runs of consecutive ids, ascending as they were taken."""
+    found: list[tuple[int, int]] = []
+    for id_ in ids:
+        if found and found[-1][1] + 1 == id_:
+            found[-1] = (found[-1][0], id_)
+        else:
+            found.append((id_, id_))
+    return found

@@ -1,0 +1,233 @@
+"""The one thread that commits: takes whatever arrived while the last commit ran, commits, then answers.
+
+No timer: an idle writer commits at once, a busy one gathers (DESIGN §4 rule 1). A job that fails gets its own
+error and leaves no trace; an error of the database fails the batch with 503; a full queue refuses with 503.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from lakou.kernel.errors import LakouError, Unavailable
+from lakou.sensorthings.store import deleting
+from lakou.sensorthings.store.database import Database, cannot_evaluate, out_of_order
+from lakou.sensorthings.store.registry import Registry
+from lakou.sensorthings.store.session import Changed, NeedsExclusive, Observed, Session
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Session], Any]
+Published = Callable[[list[Observed], list[Changed]], None]
+
+
+class Job:
+    """Work to be done in a commit. `entities` tells that it may change more than Observations.
+
+    `whole` work runs under a savepoint; other work must check before it changes anything.
+    """
+
+    __slots__ = ("entities", "future", "loop", "result", "rows", "whole", "work")
+
+    def __init__(self, work: Work, *, rows: int, entities: bool, whole: bool) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.work = work
+        self.rows = rows
+        self.entities = entities
+        self.whole = whole
+        self.result: tuple[bool, Any] | None = None
+
+
+class Writer:
+    """Owns the writing connection. `published` is called with what each commit made, on the writer's thread."""
+
+    def __init__(self, database: Database, published: Published, *, commit_rows: int, queue_rows: int) -> None:
+        self._database = database
+        self._published = published
+        self._commit_rows = commit_rows
+        self._queue_rows = queue_rows
+        self._registry = Registry()
+        self._queue: deque[Job] = deque()
+        self._queued = 0
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._purging = True
+        self._thread: threading.Thread | None = None
+
+    @property
+    def queued(self) -> int:
+        """Rows that wait for a commit."""
+        return self._queued
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="lakou-writer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit what is queued, then end."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def submit(self, work: Work, *, rows: int = 1, entities: bool = True, whole: bool = True) -> asyncio.Future[Any]:
+        """Queue work; the future has its result after the commit. Raises Unavailable when the queue is full."""
+        if self._queued + rows > self._queue_rows and self._queued:
+            raise Unavailable("Too many Observations are waiting to be stored", hint="Send slower.", code="queue_full")
+        if self._stopping or self._thread is None or not self._thread.is_alive():
+            raise Unavailable("The store is stopping", hint="Try again shortly.")
+        job = Job(work, rows=rows, entities=entities, whole=whole)
+        with self._wake:
+            self._queue.append(job)
+            self._queued += rows
+            if len(self._queue) == 1:
+                self._wake.notify()
+        return job.future
+
+    # ── the thread ──
+
+    def _run(self) -> None:
+        while True:
+            batch = self._take()
+            if batch is None:
+                return
+            try:
+                if batch:
+                    self._commit(batch)
+                elif self._purging:
+                    self._purge()
+            except BaseException:  # the writer must outlive anything, and nobody may wait for ever
+                log.exception("The writer met an error")
+                self._reset()
+                self._fail(batch, out_of_order())
+
+    def _take(self) -> list[Job] | None:
+        """The jobs of the next commit; [] when idle, None at the end."""
+        with self._wake:
+            while not self._queue:
+                if self._stopping:
+                    return None
+                if self._purging:
+                    return []
+                self._wake.wait()
+            batch = [self._queue.popleft()]
+            rows = batch[0].rows
+            while self._queue and rows + self._queue[0].rows <= self._commit_rows:
+                batch.append(self._queue.popleft())
+                rows += batch[-1].rows
+            self._queued -= rows
+        return batch
+
+    def _commit(self, batch: list[Job]) -> None:
+        exclusive = any(job.entities for job in batch)
+        try:
+            try:
+                session = self._attempt(batch, exclusive=exclusive, apart=False)
+            except NeedsExclusive:
+                self._reset()
+                session = self._attempt(batch, exclusive=True, apart=False)
+        except Exception as error:
+            self._reset()
+            if not self._database.is_data_error(error):
+                log.warning("A commit failed: %s", type(error).__name__, exc_info=error)
+                self._fail(batch, out_of_order())
+                return
+            session = self._attempt(batch, exclusive=True, apart=True)
+        self._answer(batch, session)
+        if session.observed or session.changed:
+            self._purging = self._purging or any(c.verb == "delete" for c in session.changed)
+            self._published(session.observed, session.changed)
+
+    def _attempt(self, batch: list[Job], *, exclusive: bool, apart: bool) -> Session:
+        """Run and commit a batch; with `apart` every job is flushed under a savepoint of its own."""
+        tx = self._database.begin(exclusive=exclusive)
+        epoch = tx.epoch()
+        if epoch != self._registry.epoch:
+            self._registry.forget()
+            self._registry.epoch = epoch
+        session = Session(tx, self._registry, exclusive=exclusive)
+        for job in batch:
+            job.result = self._one(session, job, apart=apart)
+        session.finish()
+        self._database.commit()
+        return session
+
+    def _one(self, session: Session, job: Job, *, apart: bool) -> tuple[bool, Any]:
+        if not (job.whole or apart):
+            try:
+                return True, job.work(session)
+            except LakouError as error:
+                return False, error
+        mark = session.mark()
+        try:
+            value = job.work(session)
+            session.release()
+        except NeedsExclusive:
+            raise
+        except Exception as error:
+            if not self._database.is_data_error(error):
+                raise
+            session.undo(mark)
+            return False, error if isinstance(error, LakouError) else cannot_evaluate()
+        return True, value
+
+    def _answer(self, batch: list[Job], session: Session) -> None:
+        replayed = session.replayed
+        done: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], bool, Any]]] = {}
+        for job in batch:
+            ok, value = job.result or (False, out_of_order())
+            if replayed and ok:
+                value = _stored(value, replayed)
+            done.setdefault(job.loop, []).append((job.future, ok, value))
+        for loop, answers in done.items():
+            _call(loop, answers)
+
+    def _fail(self, batch: list[Job] | None, error: LakouError) -> None:
+        for job in batch or ():
+            _call(job.loop, [(job.future, False, error)])
+
+    def _reset(self) -> None:
+        self._registry.forget()
+        try:
+            self._database.rollback()
+        except Exception:
+            log.exception("A rollback failed")
+
+    def _purge(self) -> None:
+        tx = self._database.begin(exclusive=True)
+        session = Session(tx, self._registry, exclusive=True)
+        self._purging = deleting.purge(session)
+        session.finish()
+        self._database.commit()
+
+
+def _stored(value: Any, replayed: dict[int, int]) -> Any:
+    """Ids of replays become those of the stored Observations, wherever a result holds ids."""
+    if isinstance(value, int):
+        return replayed.get(value, value)
+    if isinstance(value, list):
+        return [_stored(v, replayed) for v in value]
+    return value
+
+
+def _call(loop: asyncio.AbstractEventLoop, answers: list[tuple[asyncio.Future[Any], bool, Any]]) -> None:
+    try:
+        loop.call_soon_threadsafe(_resolve, answers)
+    except RuntimeError:  # the loop is closed: nobody waits any more
+        log.info("An answer came after the end of its loop")
+
+
+def _resolve(answers: list[tuple[asyncio.Future[Any], bool, Any]]) -> None:
+    for future, ok, value in answers:
+        if future.done():
+            continue
+        if ok:
+            future.set_result(value)
+        else:
+            future.set_exception(value)
