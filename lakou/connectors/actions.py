@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
+from lakou.connectors.connector import connector
 from lakou.connectors.models import ConnectorRun, ConnectorState
 from lakou.connectors.running import RunResult
 
@@ -24,8 +25,9 @@ def take_lease(*, name: str, holder: str, now: datetime, lasts: timedelta, sched
     """True when `holder` may run the connector now: no other process does, and (if scheduled) it is due.
 
     One UPDATE decides, so two processes cannot both be told yes. A lease left by a dead process ends by itself.
+    Raises NotFound for an unknown connector.
     """
-    ConnectorState.objects.get_or_create(name=name)
+    ConnectorState.objects.get_or_create(name=connector(name).meta.name)
     free = Q(leased_until=None) | Q(leased_until__lte=now)
     due = Q(due=None) | Q(due__lte=now) if scheduled else Q()
     taken = ConnectorState.objects.filter(free, due, name=name).update(holder=holder, leased_until=now + lasts)
