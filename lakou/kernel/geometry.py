@@ -24,7 +24,7 @@ MAX_DEPTH = 16
 _GEOMETRIES = (
     "Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection",
 )  # fmt: skip
-_TYPES = (*_GEOMETRIES, "Feature", "FeatureCollection")
+GEOJSON_TYPES = (*_GEOMETRIES, "Feature", "FeatureCollection")
 _SRID = re.compile(r"\s*SRID=\d{1,6};", re.IGNORECASE | re.ASCII)
 
 Position = tuple[float, float]
@@ -52,7 +52,7 @@ class _Reader:
                 return self._collect(value, "geometries", place, depth)
             case str() if kind in _GEOMETRIES:
                 return self._build(kind, value.get("coordinates"), place + "/coordinates")
-        raise _refuse("a geometry needs a known type", place + "/type", f"one of {', '.join(_TYPES)}")
+        raise _refuse("a geometry needs a known type", place + "/type", f"one of {', '.join(GEOJSON_TYPES)}")
 
     def _collect(self, value: dict[str, Any], member: str, place: str, depth: int) -> BaseGeometry | None:
         items = value.get(member)

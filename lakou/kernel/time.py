@@ -53,8 +53,15 @@ def parse_instant(text: str) -> int:
     Without an offset the text is taken as UTC. Raises BadRequest `time_syntax`.
     """
     # The common form `…T…Z` goes to the standard library's C parser; these places rule out the other ISO forms
-    # that it would accept (basic, week dates, odd separators).
-    if 20 <= len(text) <= 27 and text[-1] == "Z" and text[10] == "T" and text[7] == "-" and text[16] == ":":
+    # that it would accept (basic, week dates, odd separators, an empty fraction).
+    if (
+        20 <= len(text) <= 27
+        and text[-1] == "Z"
+        and text[10] == "T"
+        and text[7] == "-"
+        and text[16] == ":"
+        and text[-2] not in ".,"
+    ):
         try:
             gap = datetime.fromisoformat(text) - EPOCH
         except ValueError:
