@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lakou.connectors import ioc_sealevel
+from lakou.connectors.reading import Reading
 from lakou.kernel.errors import BadRequest, LakouError, Unavailable
 from lakou.kernel.time import parse_instant
 
@@ -21,7 +22,7 @@ def row(level: Any, stime: str = "2026-11-20 12:00:00 ", sensor: str = "rad") ->
     return {"slevel": level, "stime": stime, "sensor": sensor}
 
 
-def read(*rows: Any) -> ioc_sealevel.Reading:
+def read(*rows: Any) -> Reading:
     return ioc_sealevel.read(json.dumps(rows).encode(), URL)
 
 
@@ -122,7 +123,9 @@ def test_fetch_asks_for_each_station_and_keeps_the_error_of_one() -> None:
     assert isinstance(fetched[1][1], LakouError)
 
 
-@pytest.mark.parametrize("options", [{}, {"stations": "ftfr"}, {"stations": ["../x"]}, {"stations": ["ab"], "window_h": 0}])
+@pytest.mark.parametrize(
+    "options", [{}, {"stations": "ftfr"}, {"stations": ["../x"]}, {"stations": ["ab"], "window_h": 0}]
+)
 def test_fetch_refuses_a_wrong_setting(options: dict[str, Any]) -> None:
     async def get(url: str) -> bytes:
         raise AssertionError(url)

@@ -103,7 +103,9 @@ def test_a_box_keeps_what_is_inside() -> None:
 
 
 def test_a_box_may_cross_the_180th_meridian() -> None:
-    reading = read(event("a", position=(179.0, 0)), event("b", position=(-179.0, 0)), event("c"), bbox=[170, -10, -170, 10])
+    reading = read(
+        event("a", position=(179.0, 0)), event("b", position=(-179.0, 0)), event("c"), bbox=[170, -10, -170, 10]
+    )
     assert [feature.key for feature in reading.features] == ["usgs:a", "usgs:b"]
 
 
