@@ -38,10 +38,10 @@ SERVICE = "https://www.ioc-sealevelmonitoring.org/service.php"
 META = Meta(
     name="ioc_sealevel",
     title="IOC Sea Level Station Monitoring Facility (VLIZ)",
-    licence="Free real-time data without quality control; no standard licence is stated: credit IOC/VLIZ, "
-    "ask the station's operator before republishing",
+    licence="Real-time data without quality control; terms to be checked with the service and the station's "
+    "operator before republishing; credit IOC/VLIZ",
     period_s=300,
-    region="World; Fort-de-France is station `ftfr`",
+    region="World, one station code each",
     grade="silver",
     home="https://www.ioc-sealevelmonitoring.org/",
     formats=("JSON (`service.php?query=data`)", "HTML (`bgraph.php?output=tab`)"),
