@@ -116,7 +116,7 @@ FUNCTIONS = ["before", "after", "meets", "overlaps", "starts", "finishes"]
 
 @pytest.fixture(scope="module")
 def spans(api: Api) -> str:
-    """The path of Observations at `SPANS`; the result is the number. Instants have a result time, intervals a valid time."""
+    """The path of Observations at `SPANS`, by number. Instants have a result time, intervals a valid time."""
     thing = api.create("Things", make.station())
     stream = api.value(f"Things({key(thing)})/Datastreams")[0]
     for number, span in enumerate(SPANS):
