@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote_to_bytes
 
 from lakou.kernel.errors import BadRequest
 from lakou.sensorthings.grammar import lexer
@@ -34,12 +34,16 @@ def check_wire(raw: str | bytes, what: str, limits: GrammarLimits) -> str:
 
 
 def decode(text: str, what: str, at: int, *, plus_is_space: bool) -> str:
-    """A percent-decoded part of the path or query; `at` is its position there.
+    """A percent-decoded part of text that `check_wire` has seen; `at` is its position there.
 
     Raises BadRequest `encoding` when the bytes are not UTF-8 or hold U+0000.
     """
+    if plus_is_space:
+        text = text.replace("+", " ")
+    if "%" not in text:
+        return text
     try:
-        decoded = unquote_plus(text, errors="strict") if plus_is_space else unquote(text, errors="strict")
+        decoded = unquote_to_bytes(text).decode()
     except UnicodeDecodeError:
         problem = "bytes that are not UTF-8"
     else:

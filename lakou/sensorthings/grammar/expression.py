@@ -74,8 +74,8 @@ class Parser:
         """The current token; moves to the next. END is never passed."""
         token = self.current
         if token.kind != END:
-            self.index += 1
-            self.current = self.tokens[self.index]
+            self.index = index = self.index + 1
+            self.current = self.tokens[index]
         return token
 
     def take(self, mark: str) -> bool:

@@ -73,6 +73,8 @@ def _narrow(value: int | float) -> int | float:
 
 
 def _time(text: str, at: int) -> tree.Instant | tree.Interval:
+    if text.endswith("Z") and "/" not in text:
+        return tree.Instant(time.parse_instant(text), 0, at)
     text = text.replace(" ", "+")
     if "/" in text:
         return tree.Interval(*time.parse_interval(text), at)

@@ -55,13 +55,13 @@ def parse_query_string(raw: str | bytes, limits: GrammarLimits = DEFAULT_LIMITS)
     Options without `$` are left to others: kept in `pairs`, not read. Raises BadRequest with the place in the option's
     decoded value, UnsupportedOption for an option beginning with `$` that does not exist here.
     """
-    text = check_wire(raw, "query", limits)
     values = []
     at = 0
-    for piece in text.split("&"):
+    for piece in check_wire(raw, "query", limits).split("&"):
         if piece:
-            name, _, value = (decode(part, "query", at, plus_is_space=True) for part in piece.partition("="))
-            values.append(Value(name, value, name, 0))
+            name, _, text = piece.partition("=")
+            name = decode(name, "query", at, plus_is_space=True)
+            values.append(Value(name, decode(text, "query", at, plus_is_space=True), name, 0))
         at += len(piece) + 1
     return _read(values, limits, nested=False)
 
@@ -69,6 +69,7 @@ def parse_query_string(raw: str | bytes, limits: GrammarLimits = DEFAULT_LIMITS)
 def _read(values: Iterable[Value], limits: GrammarLimits, *, nested: bool) -> tree.Options:
     fields: dict[str, Any] = {}
     pairs = []
+    seen: set[str] = set()
     for value in values:
         name = value.name
         pairs.append((name, value.text))
@@ -80,9 +81,9 @@ def _read(values: Iterable[Value], limits: GrammarLimits, *, nested: bool) -> tr
         if nested and name not in NESTED:
             message = f"{name} cannot stand inside $expand"
             raise BadRequest(message, code="option_nested", place=value.place, hint=f"only {', '.join(NESTED)}")
-        if sum(name == earlier for earlier, _ in pairs) > 1:
+        if name in seen:
             raise BadRequest(f"{name} is given twice", code="option_twice", place=value.place, hint="give it once")
-        lexer.check_length(value.text, value.option, limits)
+        seen.add(name)
         fields.update(reader(value, limits))
     return tree.Options(pairs=tuple(pairs), **fields)
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 import msgspec
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=False):
-    """Base of all nodes. `at` is the position of the node's first character in its option or path."""
+class Node(msgspec.Struct, frozen=True, kw_only=False, gc=False):
+    """Base of all nodes. `at` is the position of the node's first character in its option or path.
+
+    Trees hold no cycles, so the collector need not visit them.
+    """
 
 
 # ── literals ──

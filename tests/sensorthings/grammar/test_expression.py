@@ -171,6 +171,9 @@ def test_literal_is_read(text: str, literal: tree.Node) -> None:
         ("x eq 2020-02-30", "time_syntax", 5),
         ("x eq 25:00", "time_syntax", 5),
         ("x eq duration'P1Y'", "duration_syntax", 5),
+        ("x eq datetime''", "time_syntax", 5),
+        ("x eq date''", "time_syntax", 5),
+        ("x eq duration''", "duration_syntax", 5),
         ("x eq '\0'", "encoding", 6),
     ],
 )
@@ -276,6 +279,7 @@ WORDS = (
     "a", "Thing/name", "not", "and", "or", "eq", "gt", "in", "add", "-", "(", ")", ",", "/", ":", "'x'", "'", "1",
     "1.5", "2020-01-01T00:00:00Z", "2020-01-01", "12:00", "duration'P1D'", "geography'POINT(1 2)'", "foo(", "A/any(",
     "a:", "null", "P1D/", "1e400", "é", "[0]", "@iot.id", "$count", "  ", "\0", "\ud800", "P1Y", '"', "%", "🌊",
+    "interval''", "time'12:00'", "date'2020-01-01T00:00Z'", "geometry''", "INF", "desc",
 )  # fmt: skip
 
 
