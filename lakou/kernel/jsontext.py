@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from lakou.kernel.errors import BadRequest
+from lakou.kernel.time import shorten
 
 MIN_INT = -(2**63)
 MAX_INT = 2**63 - 1
@@ -101,7 +102,7 @@ def check(value: Any) -> None:
 
 def pointer(path: Iterable[str | int]) -> str:
     """A JSON pointer (RFC 6901) such as `/Datastreams/0/name`; the whole document is the empty text."""
-    return "".join("/" + _printable(str(step)).replace("~", "~0").replace("/", "~1") for step in path)
+    return "".join("/" + shorten(str(step)).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def _to_bytes(data: bytes | str) -> bytes:
@@ -161,11 +162,6 @@ def _fold_numbers(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_fold_numbers(member) for member in value]
     return value
-
-
-def _printable(text: str, limit: int = 60) -> str:
-    cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(char if char.isprintable() else "�" for char in cut)
 
 
 def _refuse_encoding() -> NoReturn:

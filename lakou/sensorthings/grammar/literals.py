@@ -6,11 +6,10 @@ import math
 
 from lakou.kernel import time
 from lakou.kernel.errors import BadRequest
+from lakou.kernel.jsontext import MAX_INT, MIN_INT
 from lakou.sensorthings.grammar import lexer, tree
 from lakou.sensorthings.grammar.lexer import Token
 
-MIN_INT = -(2**63)
-MAX_INT = 2**63 - 1
 # The longest run of digits that a finite float can have before its point.
 _MAX_DIGITS = 310
 _PREFIXES = (

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from lakou.kernel.errors import BadRequest, UnsupportedOption
+from lakou.kernel.jsontext import MAX_INT
 from lakou.kernel.time import shorten
 from lakou.sensorthings.grammar import lexer, tree
 from lakou.sensorthings.grammar.apply import parse_apply
@@ -20,7 +21,6 @@ from lakou.sensorthings.grammar.expand import ExpandText
 from lakou.sensorthings.grammar.expression import parse_expression, parse_orderby
 from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS, GrammarLimits
 
-_MAX_INT = 2**63 - 1
 _DISTINCT = "distinct:"
 COUNT_MODES = ("exact", "estimate")
 
@@ -146,7 +146,7 @@ def _read_expand(value: Value, limits: GrammarLimits) -> dict[str, Any]:
 def _natural(field: str) -> Reader:
     def read(value: Value, limits: GrammarLimits) -> dict[str, Any]:
         digits = value.text.strip()
-        if not (digits.isascii() and digits.isdigit()) or len(digits) > 19 or int(digits) > _MAX_INT:
+        if not (digits.isascii() and digits.isdigit()) or len(digits) > 19 or int(digits) > MAX_INT:
             raise value.refusal("a whole number from 0")
         return {field: int(digits)}
 

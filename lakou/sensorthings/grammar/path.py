@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from lakou.kernel.errors import BadRequest
+from lakou.kernel.jsontext import MAX_INT, MIN_INT
 from lakou.kernel.time import shorten
 from lakou.sensorthings.grammar import lexer, tree
 from lakou.sensorthings.grammar.encoding import check_wire, decode
@@ -17,7 +18,6 @@ _KEYED = re.compile(r"([^\W\d]\w*)\((.*)\)", re.DOTALL)
 _INTEGER = re.compile(r"-?[0-9]{1,400}")
 _QUOTED = re.compile(r"'(?:[^']++|'')*+'")
 _OPEN_KEY = re.compile(r"[^\W\d]\w*\('")
-_MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
 
 
 def parse_path(raw_path: str | bytes, limits: GrammarLimits = DEFAULT_LIMITS) -> tree.ResourcePath:
@@ -67,7 +67,7 @@ def _segment(text: str, at: int) -> tree.Segment:
 def _key(text: str, at: int) -> int | str:
     if _INTEGER.fullmatch(text):
         number = int(text)
-        return number if _MIN_INT <= number <= _MAX_INT else text
+        return number if MIN_INT <= number <= MAX_INT else text
     if _QUOTED.fullmatch(text):
         return lexer.unquote(text)
     if not text:
