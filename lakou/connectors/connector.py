@@ -6,18 +6,19 @@ theirs through the entry-point group `lakou.connectors` (name = module); a built
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 
+import structlog
+
 from lakou.connectors.guard import Get
 from lakou.connectors.reading import Meta, Options, Reading
 from lakou.kernel.errors import LakouError, NotFound
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 GROUP = "lakou.connectors"
 BUILT_IN = ("ioc_sealevel", "lorawan", "usgs_earthquakes")
@@ -48,12 +49,12 @@ def connectors() -> dict[str, Connector]:
     found = {name: load(f"lakou.connectors.{name}") for name in BUILT_IN}
     for point in entry_points(group=GROUP):
         if point.name in found:
-            log.warning("connector %s of an outside package is ignored: the name is taken", point.name)
+            log.warning("connector of an outside package ignored: the name is taken", connector=point.name)
             continue
         try:
             found[point.name] = load(point.value)
         except Exception:  # an outside package may fail in any way; the others must still run
-            log.exception("connector %s cannot be loaded", point.name)
+            log.exception("connector cannot be loaded", connector=point.name)
     return dict(sorted(found.items()))
 
 

@@ -88,10 +88,11 @@ class _Row:
 async def _rows(entities: Entities, principal: Principal, reading: Reading) -> list[_Row]:
     """Every Observation with the id of its Datastream and its members as they are sent."""
     streams: dict[str, tuple[int, int | None]] = {}
+    needs_place = any(observation.feature_of_interest is None for observation in reading.observations)
     for thing in reading.things:
-        known = await entities.thing(principal, thing)
+        known = await entities.thing(principal, thing, needs_place=needs_place)
         for stream in thing.datastreams:
-            streams[stream.key] = (known.datastreams[stream.key], known.place)
+            streams[stream.key] = (known.datastreams[stream.key], None if known.located else known.place)
     used = {observation.feature_of_interest for observation in reading.observations}
     features = {
         feature.key: await entities.feature(principal, feature) for feature in reading.features if feature.key in used

@@ -7,7 +7,6 @@ been deleted since is found out by the 404 of a later request, after `forget`.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -15,13 +14,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
 
+import structlog
+
 from lakou.connectors.reading import KEY, Datastream, FeatureOfInterest, Json, Location, ObservedProperty, Sensor, Thing
 from lakou.kernel.errors import BadRequest, LakouError, TooManyRequests, Unavailable
 from lakou.kernel.jsontext import decode, encode
 from lakou.kernel.time import format_instant, parse_instant
 from lakou.sensorthings.access import ADMIN, Principal
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 CACHE_SIZE = 20_000
 RECHECK_S = 300.0  # a person may place a Thing at any time; until then its Observations say "place unknown"
@@ -45,12 +46,16 @@ class SensorThings(Protocol):
 
 @dataclass(slots=True)
 class KnownThing:
-    """Ids of a Thing and of its Datastreams by key. `place` is the id of its unlocated feature, None if located."""
+    """Ids of a Thing and of its Datastreams by key, as they were found at `checked` (monotonic seconds).
+
+    `place` is the id of the feature without geometry that stands for its place while it has no Location.
+    """
 
     id: int
     datastreams: dict[str, int]
-    place: int | None
+    located: bool
     checked: float
+    place: int | None = None
 
 
 @dataclass(slots=True)
@@ -65,20 +70,21 @@ class Entities:
     _features: OrderedDict[tuple[int, str], tuple[int, int | None]] = field(default_factory=OrderedDict)
     _creating: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def thing(self, principal: Principal, thing: Thing) -> KnownThing:
-        """The Thing with all its Datastreams, created where missing.
+    async def thing(self, principal: Principal, thing: Thing, *, needs_place: bool = True) -> KnownThing:
+        """The Thing with all its Datastreams, created where missing, and its place if it has no Location.
 
         Raises TooManyRequests (code `unclaimed_limit`) for an unclaimed Thing above the limit.
         """
         known = self._things.get((principal.id, thing.key))
-        if known is not None and self._is_enough(known, thing):
+        if known is not None and self._is_enough(known, thing, needs_place):
             return known
         async with self._creating:  # two first messages of one device must not create it twice
             found = await self._find_thing(principal, thing.key) or await self._create_thing(principal, thing)
             for stream in thing.datastreams:
                 if stream.key not in found.datastreams:
                     found.datastreams[stream.key] = await self._add_datastream(principal, thing, found.id, stream)
-            found.place = await self._place(principal, thing, found)
+            if needs_place and not found.located:
+                await self._place(principal, thing, found)
         _remember(self._things, (principal.id, thing.key), found)
         return found
 
@@ -109,9 +115,11 @@ class Entities:
         for feature in features:
             self._features.pop((principal.id, feature.key), None)
 
-    def _is_enough(self, known: KnownThing, thing: Thing) -> bool:
-        placed = known.place is None or self.monotonic() - known.checked < RECHECK_S
-        return placed and all(stream.key in known.datastreams for stream in thing.datastreams)
+    def _is_enough(self, known: KnownThing, thing: Thing, needs_place: bool) -> bool:
+        if not all(stream.key in known.datastreams for stream in thing.datastreams):
+            return False
+        placed = known.place is not None and self.monotonic() - known.checked < RECHECK_S
+        return placed or known.located or not needs_place
 
     async def _find_thing(self, principal: Principal, key: str) -> KnownThing | None:
         expand = "Datastreams($select=id,properties;$top=1000),Locations($select=id;$top=1)"
@@ -123,8 +131,8 @@ class Entities:
             for stream in rows[0].get("Datastreams", [])
             if (stream_key := _lakou(stream).get("key")) is not None
         }
-        placed = bool(rows[0].get("Locations"))
-        return KnownThing(int(rows[0]["@iot.id"]), streams, None if placed else -1, self.monotonic())
+        located = bool(rows[0].get("Locations"))
+        return KnownThing(int(rows[0]["@iot.id"]), streams, located, self.monotonic())
 
     async def _create_thing(self, principal: Principal, thing: Thing) -> KnownThing:
         if not thing.claimed:
@@ -141,38 +149,39 @@ class Entities:
         if thing.location is not None:
             body["Locations"] = [_location_body(thing.location)]
         ident = await self._post(principal, "/Things", body)
-        return KnownThing(ident, {}, -1 if thing.location is None else None, self.monotonic())
+        return KnownThing(ident, {}, thing.location is not None, self.monotonic())
 
     async def _check_unclaimed(self, thing: Thing) -> None:
         # Counted over all principals: a limit by token would be lifted by making tokens.
         target = f"/Things?$filter=properties/lakou/claim eq '{UNCLAIMED}'&$count=true&$top=0"
         count = (await self._json(ADMIN, target)).get("@iot.count", 0)
         if int(count) >= self.max_unclaimed:
-            log.warning("unknown device %s refused: %s unclaimed devices already", thing.key, count)
+            log.warning("unknown device refused", thing=thing.key, unclaimed=count, limit=self.max_unclaimed)
             raise TooManyRequests(
                 f"There are already {count} unknown devices waiting to be claimed.",
                 code="unclaimed_limit",
                 hint="Claim or delete waiting devices, declare this one beforehand, or raise max_unclaimed.",
             )
 
-    async def _place(self, principal: Principal, thing: Thing, known: KnownThing) -> int | None:
-        """None for a located Thing; else the id of a feature without geometry (RFC 7946 §3.2)."""
-        if known.place is None:
-            return None
+    async def _place(self, principal: Principal, thing: Thing, known: KnownThing) -> None:
+        """Give an unlocated Thing the Location that its source names, else a feature without geometry."""
         if thing.location is not None:
             await self._post(principal, f"/Things({known.id})/Locations", _location_body(thing.location))
-            return None
+            known.located = True
+            return
         unlocated = FeatureOfInterest(
             key=f"{thing.key}:place",
             name=thing.name,
             description="Position inconnue : l'appareil n'a pas encore été placé.",
-            feature={"type": "Feature", "geometry": None, "properties": {}},
+            feature={"type": "Feature", "geometry": None, "properties": {}},  # RFC 7946 §3.2
         )
         # Called under the lock, which is not re-entrant: the feature is looked up here and not by `feature`.
         stored = await self._find_feature(principal, unlocated)
-        if stored is not None:
-            return stored[0]
-        return await self._post(principal, "/FeaturesOfInterest", _feature_body(unlocated, not thing.claimed))
+        known.place = (
+            stored[0]
+            if stored is not None
+            else await self._post(principal, "/FeaturesOfInterest", _feature_body(unlocated, not thing.claimed))
+        )
 
     async def _add_datastream(self, principal: Principal, thing: Thing, thing_id: int, stream: Datastream) -> int:
         restricted = not thing.claimed

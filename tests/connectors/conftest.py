@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
 from lakou.connectors import samples
+from lakou.sensorthings.access import ADMIN, Principal
+
+if TYPE_CHECKING:
+    from lakou.sensorthings.service import Service
 
 SHIPPED = Path(samples.__path__[0])
 
@@ -33,3 +41,36 @@ def recorded() -> Callable[[str], bytes]:
         return found.read_bytes()
 
     return read
+
+
+Scenario = Callable[["Service"], Awaitable[None]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[[Scenario], None]:
+    """Plays a scenario with a started SensorThings service over an empty store."""
+    # Models can be imported only once Django is loaded, which is after this file.
+    from lakou.identity.authority import TokenAuthority
+    from lakou.sensorthings.service import Service, ServiceConfig
+
+    def played(scenario: Scenario) -> None:
+        async def whole() -> None:
+            service = Service(ServiceConfig(data_dir=tmp_path, database_url=None, base_url=None), TokenAuthority())
+            service.migrate()
+            await service.start()
+            try:
+                await scenario(service)
+            finally:
+                await service.stop()
+
+        asyncio.run(whole())
+
+    return played
+
+
+async def rows(service: Service, target: str, principal: Principal = ADMIN) -> list[dict[str, Any]]:
+    """The `value` of a GET, all pages in one."""
+    answer = await service.call(principal, "GET", quote(target, safe="/?&=$(),;:'"))
+    assert answer.status == 200, answer.body
+    found: list[dict[str, Any]] = json.loads(answer.body)["value"]
+    return found
