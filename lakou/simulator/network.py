@@ -55,9 +55,9 @@ PGA = Property(
     "pga",
     "Accélération maximale du sol",
     "Maximum sur la période de mesure",
-    "mètre par seconde carrée",
-    "m/s²",
-    "m/s2",
+    "centimètre par seconde au carré",
+    "cm/s²",
+    "cm/s2",
 )
 PM25 = Property(
     "pm25", "Particules PM2,5", "Particules de moins de 2,5 µm", "microgramme par mètre cube", "µg/m³", "ug/m3"
@@ -121,7 +121,7 @@ def _rain_1h(world: World, time_s: float) -> Value:
 
 
 def _pga(station: str, longitude: float, latitude: float, world: World, time_s: float) -> Value:
-    return ground.pga_m_s2(world.seed, station, longitude, latitude, time_s, world.quakes)
+    return float(f"{ground.pga_m_s2(world.seed, station, longitude, latitude, time_s, world.quakes) * 100.0:.3g}")
 
 
 def _air(model: Callable[[int, float], float], world: World, time_s: float) -> Value:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 NNBSP = "\u202f"
+NBSP = "\u00a0"
 MINUS = "\u2212"
 UNKNOWN = "—"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -56,7 +57,7 @@ def result(value: object, unit: str | None) -> str:
         case str():
             return value if len(value) <= 80 else value[:79] + "…"
         case list():
-            return f"{len(value)}{NNBSP}valeurs"
+            return f"{len(value)}{NBSP}valeurs"
         case _:
             return "valeur composée"
 
@@ -99,4 +100,4 @@ def day_clock(time_s: float, zone: ZoneInfo) -> str:
 
 def count(amount: int, one: str, many: str) -> str:
     """`0 objet`, `1 objet`, `2 objets`: French counts as singular below two."""
-    return f"{number(amount)}{NNBSP}{many if amount >= 2 else one}"
+    return f"{number(amount)}{NBSP}{many if amount >= 2 else one}"

@@ -3,6 +3,7 @@
 // value look new; what is older than three usual periods turns silent even when nothing arrives any more.
 
 const NNBSP = '\u202f';
+const NBSP = '\u00a0';
 const PERIODS_BEFORE_SILENCE = 3;
 const CLOCK_TOLERANCE_S = 60;
 const FLUSH_MS = 500;
@@ -46,7 +47,7 @@ function text(result, unit) {
   if (typeof result === 'boolean') return result ? 'oui' : 'non';
   if (typeof result === 'number') return number(result) + (unit ? NNBSP + unit : '');
   if (typeof result === 'string') return result.length <= 80 ? result : result.slice(0, 79) + '…';
-  if (Array.isArray(result)) return result.length + NNBSP + 'valeurs';
+  if (Array.isArray(result)) return result.length + NBSP + 'valeurs';
   if (isPoint(result)) return degrees(result.coordinates[1], 'N', 'S') + ', ' + degrees(result.coordinates[0], 'E', 'O');
   return 'valeur composée';
 }
@@ -97,7 +98,7 @@ function grow() {
 
 function tell(name, amount, words) {
   const element = page.querySelector(`[data-tally="${name}"]`);
-  if (element) write(element, number(amount) + NNBSP + words);
+  if (element) write(element, number(amount) + NBSP + words);
 }
 
 function mark() {
