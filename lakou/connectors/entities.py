@@ -16,17 +16,17 @@ from urllib.parse import quote
 
 import structlog
 
-from lakou.connectors.reading import KEY, Datastream, FeatureOfInterest, Json, Location, ObservedProperty, Sensor, Thing
+from lakou.connectors import bodies
+from lakou.connectors.reading import KEY, Datastream, FeatureOfInterest, Json, Thing
 from lakou.kernel.errors import BadRequest, LakouError, TooManyRequests, Unavailable
 from lakou.kernel.jsontext import decode, encode
-from lakou.kernel.time import format_instant, parse_instant
+from lakou.kernel.time import parse_instant
 from lakou.sensorthings.access import ADMIN, Principal
 
 log = structlog.get_logger(__name__)
 
 CACHE_SIZE = 20_000
 RECHECK_S = 300.0  # a person may place a Thing at any time; until then its Observations say "place unknown"
-UNCLAIMED = "unclaimed"
 
 
 class Answer(Protocol):
@@ -96,12 +96,12 @@ class Entities:
         async with self._creating:
             stored = await self._find_feature(principal, feature)
             if stored is None:
-                ident = await self._post(principal, "/FeaturesOfInterest", _feature_body(feature, restricted))
+                ident = await self._post(principal, "/FeaturesOfInterest", bodies.feature(feature, restricted))
                 version = feature.version
             else:
                 ident, key, version = stored
                 if _is_newer(feature.version, version):
-                    body = encode(_feature_body(feature, restricted=False, key=key))
+                    body = encode(bodies.feature(feature, key=key))
                     await self._call(principal, "PATCH", f"/FeaturesOfInterest({ident})", body)
                     version = feature.version
         _remember(self._features, (principal.id, feature.key), (ident, version))
@@ -137,23 +137,12 @@ class Entities:
     async def _create_thing(self, principal: Principal, thing: Thing) -> KnownThing:
         if not thing.claimed:
             await self._check_unclaimed(thing)
-        body: dict[str, Json] = {
-            "name": thing.name,
-            "description": thing.description,
-            "properties": {
-                **thing.properties,
-                "lakou": {"key": thing.key, **({} if thing.claimed else {"claim": UNCLAIMED})},
-            },
-            **_visibility(not thing.claimed),
-        }
-        if thing.location is not None:
-            body["Locations"] = [_location_body(thing.location)]
-        ident = await self._post(principal, "/Things", body)
+        ident = await self._post(principal, "/Things", bodies.thing(thing))
         return KnownThing(ident, {}, thing.location is not None, self.monotonic())
 
     async def _check_unclaimed(self, thing: Thing) -> None:
         # Counted over all principals: a limit by token would be lifted by making tokens.
-        target = f"/Things?$filter=properties/lakou/claim eq '{UNCLAIMED}'&$count=true&$top=0"
+        target = f"/Things?$filter=properties/lakou/claim eq '{bodies.UNCLAIMED}'&$count=true&$top=0"
         count = (await self._json(ADMIN, target)).get("@iot.count", 0)
         if int(count) >= self.max_unclaimed:
             log.warning("unknown device refused", thing=thing.key, unclaimed=count, limit=self.max_unclaimed)
@@ -166,7 +155,7 @@ class Entities:
     async def _place(self, principal: Principal, thing: Thing, known: KnownThing) -> None:
         """Give an unlocated Thing the Location that its source names, else a feature without geometry."""
         if thing.location is not None:
-            await self._post(principal, f"/Things({known.id})/Locations", _location_body(thing.location))
+            await self._post(principal, f"/Things({known.id})/Locations", bodies.location(thing.location))
             known.located = True
             return
         unlocated = FeatureOfInterest(
@@ -180,35 +169,23 @@ class Entities:
         known.place = (
             stored[0]
             if stored is not None
-            else await self._post(principal, "/FeaturesOfInterest", _feature_body(unlocated, not thing.claimed))
+            else await self._post(principal, "/FeaturesOfInterest", bodies.feature(unlocated, not thing.claimed))
         )
 
     async def _add_datastream(self, principal: Principal, thing: Thing, thing_id: int, stream: Datastream) -> int:
         restricted = not thing.claimed
         measured, sensor = stream.observed_property, stream.sensor
-        body = {
-            "name": stream.name,
-            "description": stream.description,
-            "observationType": stream.observation_type,
-            "unitOfMeasurement": {
-                "name": stream.unit.name,
-                "symbol": stream.unit.symbol,
-                "definition": stream.unit.definition,
-            },
-            "properties": {**stream.properties, "lakou": {"key": stream.key}},
-            "Sensor": {
-                "@iot.id": await self._ensure(principal, "/Sensors", sensor.key, _sensor_body(sensor), restricted)
-            },
-            "ObservedProperty": {
-                "@iot.id": await self._ensure(
-                    principal,
-                    "/ObservedProperties",
-                    measured.key,
-                    _property_body(measured),
-                    restricted and not measured.shared,
-                )
-            },
-        }
+        body = bodies.datastream(
+            stream,
+            sensor=await self._ensure(principal, "/Sensors", sensor.key, bodies.sensor(sensor), restricted),
+            observed_property=await self._ensure(
+                principal,
+                "/ObservedProperties",
+                measured.key,
+                bodies.observed_property(measured),
+                restricted and not measured.shared,
+            ),
+        )
         return await self._post(principal, f"/Things({thing_id})/Datastreams", body)
 
     async def _ensure(
@@ -217,7 +194,7 @@ class Entities:
         rows = await self._rows(principal, f"{entity_set}?$filter={_has_key(key)}&$select=id&$orderby=id&$top=1")
         if rows:
             return int(rows[0]["@iot.id"])
-        return await self._post(principal, entity_set, {**body, **_visibility(restricted)})
+        return await self._post(principal, entity_set, {**body, **bodies.visibility(restricted)})
 
     async def _find_feature(
         self, principal: Principal, feature: FeatureOfInterest
@@ -284,50 +261,6 @@ def _lakou(entity: Mapping[str, Json]) -> Mapping[str, Json]:
 
 def _is_newer(offered: int | None, stored: int | None) -> bool:
     return offered is not None and (stored is None or offered > stored)
-
-
-def _visibility(restricted: bool) -> dict[str, Json]:
-    return {"@lakou.visibility": "restricted"} if restricted else {}
-
-
-def _location_body(location: Location) -> dict[str, Json]:
-    return {
-        "name": location.name,
-        "description": location.description,
-        "encodingType": "application/geo+json",
-        "location": location.geometry,
-    }
-
-
-def _feature_body(feature: FeatureOfInterest, restricted: bool, key: str | None = None) -> dict[str, Json]:
-    version = {} if feature.version is None else {"version": format_instant(feature.version)}
-    return {
-        "name": feature.name,
-        "description": feature.description,
-        "encodingType": "application/geo+json",
-        "feature": feature.feature,
-        "properties": {**feature.properties, "lakou": {"key": key or feature.key, **version}},
-        **_visibility(restricted),
-    }
-
-
-def _sensor_body(sensor: Sensor) -> dict[str, Json]:
-    return {
-        "name": sensor.name,
-        "description": sensor.description,
-        "encodingType": sensor.encoding_type,
-        "metadata": sensor.metadata,
-        "properties": {"lakou": {"key": sensor.key}},
-    }
-
-
-def _property_body(measured: ObservedProperty) -> dict[str, Json]:
-    return {
-        "name": measured.name,
-        "definition": measured.definition,
-        "description": measured.description,
-        "properties": {"lakou": {"key": measured.key}},
-    }
 
 
 def _remember(cache: OrderedDict[tuple[int, str], Json], key: tuple[int, str], value: Json) -> None:
