@@ -163,7 +163,7 @@ def test_a_bad_row_says_error_in_its_place(api: Api) -> None:
     assert len(shared) == 1
 
 
-BAD_ROWS: list[list[Any]] = [
+BAD_ROWS: list[Any] = [
     ["x", 1],
     [5, 1],
     ["2024-01-01T00:00:00Z"],
