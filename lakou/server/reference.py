@@ -1,0 +1,139 @@
+"""Writes the pages of docs/reference that are made from the code, and checks that they are up to date.
+
+`python -m lakou.server.reference` writes them, `--check` only compares (make check). The tables of the code are
+the one source: the command tree, the options, the errors.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import typer.main
+
+from lakou.kernel import errors
+from lakou.server import cli
+from lakou.server.config import OPTIONS, Config
+
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
+MADE = "<!-- Made by `make docs` from the code; change it there. -->\n"
+
+
+def commands_page() -> str:
+    """docs/reference/cli.md, from the typer application."""
+    tree = cast(Any, typer.main.get_command(cli.app))
+    parts = [MADE, "# The `lakou` command\n", (cli.__doc__ or "").strip().split("\n\n")[0] + "\n"]
+    parts.append(
+        "Options that are settings can also stand in the environment or in `lakou.toml`: "
+        "see [configuration](configuration.md).\n"
+    )
+    for name, command in _walk(tree, "lakou"):
+        parts.append(f"## `{name}`\n")
+        parts.append((inspect.cleandoc(command.help) if command.help else "") + "\n")
+        rows = [
+            row for parameter in command.params if not getattr(parameter, "hidden", False) for row in [_row(parameter)]
+        ]
+        if rows:
+            parts.append("| option or argument | meaning |\n|---|---|\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def _walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    children = getattr(command, "commands", {})
+    if not children:
+        yield name, command
+    for child in sorted(children):
+        if not children[child].hidden:
+            yield from _walk(children[child], f"{name} {child}")
+
+
+def _row(parameter: Any) -> str:
+    is_option = parameter.param_type_name == "option"
+    shown = ", ".join(parameter.opts) if is_option else parameter.name.upper()
+    wanted = " **(required)**" if parameter.required else ""
+    given = parameter.default
+    default = f" Default: `{given}`." if isinstance(given, int | float | str) and not isinstance(given, bool) else ""
+    return f"| `{shown}` | {_cell(parameter.help or '')}.{wanted}{default} |".replace("..", ".")
+
+
+def configuration_page() -> str:
+    """docs/reference/configuration.md, from the table of options."""
+    parts = [MADE, "# Configuration\n"]
+    parts.append(
+        "What is given on the command line wins over the environment, that over `lakou.toml`, that over the default. "
+        "The file is the one of `--config` or `LAKOU_CONFIG`, else `lakou.toml` in the folder of the start.\n"
+    )
+    parts.append("| `lakou.toml` | environment | meaning | values | default |\n|---|---|---|---|---|")
+    for option in OPTIONS:
+        default = _default_of(option.field)
+        values = ", ".join(option.choices) or (f"{option.low} to {option.high}" if option.high else option.kind)
+        parts.append(f"| `{option.toml}` | `{option.env}` | {_cell(option.meaning)} | {values} | {default} |")
+    parts.append("\nTables such as `[connectors.usgs_earthquakes]` belong to the packages that they name.\n")
+    parts.append(
+        '```toml\nport = 8000\nbase_url = "https://lakou.example.org"\n'
+        'database_url = "postgresql://lakou@db.example.org/lakou"\n\n'
+        "[connectors.usgs_earthquakes]\nenabled = true\n```\n"
+    )
+    return "\n".join(parts)
+
+
+def _default_of(field: str) -> str:
+    if field == "data_dir":
+        return "`data`"
+    value = getattr(Config(data_dir=Path()), field)
+    return "–" if value in (None, ()) else f"`{value}`"
+
+
+def errors_page() -> str:
+    """docs/reference/errors.md, from the closed family of errors."""
+    parts = [MADE, "# Errors\n"]
+    parts.append(
+        "Every refusal is JSON with `code`, `status` and `message`, and where it helps `place` "
+        "(a position in the address such as `$filter:12`, or a pointer into the body such as `/result`) and `hint`. "
+        "`code` may be more precise than the family's; the status is always the family's.\n"
+    )
+    parts.append("| status | family's code | when |\n|---|---|---|")
+    family = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.LakouError)]
+    for kind in sorted(family, key=lambda kind: (kind.status, kind.code)):
+        if kind is not errors.LakouError:
+            said = inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].partition(": ")[2]
+            parts.append(f"| {kind.status} | `{kind.code}` | {_cell(said)} |")
+    return "\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").rstrip(".")
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": commands_page,
+    "configuration.md": configuration_page,
+    "errors.md": errors_page,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check; 1 when a page is out of date."""
+    stale = 0
+    for name, make in PAGES.items():
+        path, text = DOCS / name, make()
+        stored = path.read_text(encoding="utf-8") if path.exists() else ""
+        if stored == text:
+            continue
+        if "--check" in arguments:
+            stale = 1
+            print(f"docs/reference/{name} is out of date: make docs")
+            print("\n".join(difflib.unified_diff(stored.splitlines(), text.splitlines(), lineterm="", n=0)))
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"docs/reference/{name} written")
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
