@@ -17,6 +17,7 @@ from lakou.kernel.time import SECOND, format_instant, parse_time_value
 from lakou.sensorthings.access import Principal
 from lakou.web import french
 from lakou.web.freshness import Freshness, State, judge, usual_period_s, worst
+from lakou.web.positions import Position, position_of
 from lakou.web.service_access import DataService
 
 THINGS_A_PAGE = 100
@@ -27,7 +28,6 @@ DAY_S = 86_400
 LINE_PAGE = 10_000
 LINE_PAGES = 3
 
-Position = tuple[float, float]
 T = TypeVar("T")
 
 
@@ -225,33 +225,6 @@ async def read_day(service: DataService, who: Principal, datastream_id: int, now
         is_cut=target is not None,
         csv_target=base + _options(f"{window}&$orderby=phenomenonTime asc&$top={LINE_PAGE}&$resultFormat=CSV"),
     )
-
-
-def position_of(geojson: object) -> Position | None:
-    """The middle of any GeoJSON value's box, or None when it holds no position."""
-    if not isinstance(geojson, dict):
-        return None
-    for inner in ("geometry", "coordinates", "geometries", "features"):
-        if inner in geojson:
-            pairs = list(_pairs(geojson[inner]))
-            if not pairs:
-                return None
-            easts, norths = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-            return (min(easts) + max(easts)) / 2, (min(norths) + max(norths)) / 2
-    return None
-
-
-def _pairs(value: object) -> Iterator[Position]:
-    match value:
-        case [int() | float() as east, int() | float() as north, *_]:
-            yield float(east), float(north)
-        case list():
-            for item in value:
-                yield from _pairs(item)
-        case dict():
-            found = position_of(value)
-            if found:
-                yield found
 
 
 def _thing_state(row: _Thing, number: int, now_s: float) -> ThingState:

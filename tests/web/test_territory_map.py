@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakou.territory.profile import load_profile
-from lakou.web.queries import ThingState, position_of
+from lakou.web.queries import ThingState
 from lakou.web.territory_map import MOST_NUMBERED, REACH, WIDTH, draw_map, project, spread
 
 LAMENTIN = load_profile("le-lamentin")
@@ -66,22 +66,3 @@ def test_a_thing_without_datastream_is_in_doubt() -> None:
 def test_a_crowd_is_drawn_as_bare_dots() -> None:
     many = [thing(number, LAMENTIN.centre) for number in range(1, MOST_NUMBERED + 2)]
     assert not draw_map(LAMENTIN, many).is_numbered
-
-
-@pytest.mark.parametrize(
-    ("geojson", "expected"),
-    [
-        ({"type": "Point", "coordinates": [-61, 14.6]}, (-61.0, 14.6)),
-        ({"type": "Point", "coordinates": [-61, 14.6, 12]}, (-61.0, 14.6)),
-        ({"type": "Feature", "geometry": {"type": "Point", "coordinates": [-61, 14.6]}}, (-61.0, 14.6)),
-        ({"type": "Polygon", "coordinates": [[[0, 0], [4, 0], [4, 2], [0, 0]]]}, (2.0, 1.0)),
-        ({"type": "GeometryCollection", "geometries": [{"type": "Point", "coordinates": [1, 2]}]}, (1.0, 2.0)),
-        ({"type": "Feature", "geometry": None}, None),
-        ({"type": "Point", "coordinates": []}, None),
-        ("Rue principale", None),
-        (None, None),
-        ([1, 2], None),
-    ],
-)
-def test_the_middle_of_any_geojson(geojson: object, expected: tuple[float, float] | None) -> None:
-    assert position_of(geojson) == expected
