@@ -38,6 +38,8 @@ def plan_read(target: Target, options: tree.Options, asker: Asker) -> ReadPlan:
         changes |= {"order": (), "limit": 1}
     elif not options.orderby and _is_positioned(link):
         changes |= {"positioned": True, "order": ()}
+    if target.count:
+        changes |= {"count": "exact", "limit": 0, "expands": ()}
     if target.ref:
         changes |= {"fields": (ID,), "links": (), "expands": (), "extras": ()}
     elif target.member is not None:
@@ -79,6 +81,7 @@ def _plan(
         show_id=show_id,
         show_self=options.select is None,
         distinct=distinct,
+        pairs=options.pairs,
     )
 
 
@@ -267,7 +270,8 @@ def merge_expands(type_: EntityType, items: tuple[tree.ExpandItem, ...]) -> list
         head, rest = _split(type_, item)
         if rest:
             inner = tree.ExpandItem(rest, item.options, item.at)
-            item = tree.ExpandItem(head, tree.Options(expand=(inner,)), item.at)
+            options = tree.Options(expand=(inner,), pairs=(("$expand", expand_text((inner,))),))
+            item = tree.ExpandItem(head, options, item.at)
         before = merged.get(head)
         if before is not None:
             item = _join(before, item)
@@ -288,9 +292,22 @@ def _split(type_: EntityType, item: tree.ExpandItem) -> tuple[tuple[str, ...], t
 def _join(first: tree.ExpandItem, second: tree.ExpandItem) -> tree.ExpandItem:
     for plain, other in ((first, second), (second, first)):
         if msgspec.structs.replace(plain.options, expand=(), pairs=()) == tree.Options():
-            options = msgspec.structs.replace(other.options, expand=other.options.expand + plain.options.expand)
+            expand = other.options.expand + plain.options.expand
+            pairs = tuple(p for p in other.options.pairs if p[0] != "$expand")
+            if expand:
+                pairs = (*pairs, ("$expand", expand_text(expand)))
+            options = msgspec.structs.replace(other.options, expand=expand, pairs=pairs)
             return tree.ExpandItem(other.path, options, other.at)
     raise BadRequest(f"{first.path[0]} is expanded twice", place=f"$expand:{second.at}", code="expand")
+
+
+def expand_text(items: tuple[tree.ExpandItem, ...]) -> str:
+    """Items of $expand as a client would write them, for next links."""
+    texts = []
+    for item in items:
+        options = ";".join(f"{name}={value}" for name, value in item.options.pairs)
+        texts.append("/".join(item.path) + (f"({options})" if options else ""))
+    return ",".join(texts)
 
 
 def _expand_link(type_: EntityType, item: tree.ExpandItem) -> Link:

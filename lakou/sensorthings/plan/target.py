@@ -6,6 +6,7 @@ import msgspec
 
 from lakou.kernel.errors import BadRequest, NotFound
 from lakou.sensorthings.grammar import tree
+from lakou.sensorthings.grammar.lexer import split_path
 from lakou.sensorthings.model import BY_PLURAL, EntityType, Kind, Property
 from lakou.sensorthings.plan.values import Hop
 
@@ -77,16 +78,17 @@ def _tail(hops: tuple[Hop, ...], single: bool, segments: list[tree.Segment]) -> 
         segments, names = segments[:-1], names[:-1]
     if not single or not names:
         raise _unknown(segments[0] if segments else tree.Segment("$value"), "$ref, $count")
-    prop = owner.property("id" if names[0] == "@iot.id" else names[0])
+    first = split_path(names[0])
+    prop = owner.property("id" if first[0] == "@iot.id" else str(first[0]))
     if prop is None or segments[0].key is not None:
         raise _unknown(segments[0], ", ".join(p.name for p in owner.properties))
-    sub: list[str | int] = []
+    sub: list[str | int] = list(first[1:])
     for segment in segments[1:]:
         if segment.name.startswith("$"):
             raise _unknown(segment, "")
-        sub.append(int(segment.name) if segment.name.isdecimal() and len(segment.name) < 10 else segment.name)
+        sub += split_path(segment.name)
     if sub and prop.kind not in (Kind.OBJECT, Kind.JSON, Kind.GEOMETRY, Kind.RESULT, Kind.AREA):
-        raise _unknown(segments[1], "")
+        raise _unknown(segments[-1], "")
     return Target(hops, True, prop, tuple(sub), raw=raw)
 
 

@@ -143,7 +143,8 @@ class ReadPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     `links` are rendered as navigation links; `parts` are the sub-paths of deep $selects; `explicit` tells that
     a $select was given, `show_id` and `show_self` whether id and selfLink are rendered. `positioned` sets come
-    in the order of their link table. `distinct` replaces `fields` by distinct values.
+    in the order of their link table. `distinct` replaces `fields` by distinct values. `pairs` are the options as
+    sent, for next links.
     """
 
     type: EntityType
@@ -165,6 +166,7 @@ class ReadPlan(msgspec.Struct, frozen=True, kw_only=True):
     positioned: bool = False
     distinct: tuple[Field, ...] = ()
     single: bool = False
+    pairs: tuple[tuple[str, str], ...] = ()
 
 
 class AggregatePlan(msgspec.Struct, frozen=True):

@@ -23,8 +23,14 @@ OBSERVATION_COLUMNS = (
 class Transaction(Protocol):
     """A transaction of the writer. SQL uses `?` for parameters on both databases; times are `Micros`."""
 
+    dialect: Dialect
+
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run a statement; its rows (none for one that returns nothing)."""
+        ...
+
+    def read(self, statement: Statement) -> list[Row]:
+        """The rows of a planned statement, seeing what the transaction has done."""
         ...
 
     def insert(self, table: str, values: dict[str, Any]) -> int:
@@ -70,6 +76,7 @@ class Database(Protocol):
     """One observation database."""
 
     dialect: Dialect
+    is_local: bool
 
     def migrate(self) -> None:
         """Create or update the schema; safe to run at the same time in several processes."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from lakou.sensorthings.sql.dialect import Dialect
 from lakou.sensorthings.store.database import Row, Transaction
 from lakou.sensorthings.store.registry import Registry, Stream
 
@@ -76,6 +77,16 @@ class Session:
         if self._gathered:
             self.flush()
         return self._tx
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the database, for planned statements."""
+        return self._tx.dialect
+
+    def stored_id(self, id_: int) -> int:
+        """The id of an Observation just gathered, or that of the stored one when it was there already."""
+        self.flush()
+        return self.replayed.get(id_, id_)
 
     @property
     def bare(self) -> Transaction:

@@ -31,6 +31,7 @@ class SQLiteDatabase:
     """`observations.db` in a folder."""
 
     dialect = SQLite()
+    is_local = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -142,11 +143,15 @@ class SQLiteTransaction:
     """See `database.Transaction`."""
 
     def __init__(self, database: SQLiteDatabase, connection: apsw.Connection) -> None:
+        self.dialect = database.dialect
         self._database = database
         self._connection = connection
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self._connection.execute(sql, tuple(parameters)).fetchall()
+
+    def read(self, statement: Statement) -> list[Row]:
+        return self._connection.execute(statement.text, statement.parameters).fetchall()
 
     def insert(self, table: str, values: dict[str, Any]) -> int:
         names = ", ".join(values)

@@ -1,0 +1,192 @@
+"""Many Observations in one request: CreateObservations (18-088 §12.2) and NDJSON streams.
+
+Each Observation stands or falls alone; what fails is said in its place. Large requests are cut into commits
+of at most `commit_rows`, so that single Observations are not queued behind them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from lakou.kernel import jsontext
+from lakou.kernel.errors import BadRequest, LakouError, TooLarge
+from lakou.sensorthings import payload
+from lakou.sensorthings.access import Principal
+from lakou.sensorthings.limits import Limits
+from lakou.sensorthings.request import Answer, Request, json_answer
+from lakou.sensorthings.store.observing import Observation, observe
+from lakou.sensorthings.store.session import NeedsExclusive, Session
+
+Submit = Callable[..., "asyncio.Future[Any]"]
+Outcome = int | LakouError
+MAX_LINE = 1024 * 1024
+MAX_ERRORS = 100
+
+
+async def create_observations(request: Request, submit: Submit, limits: Limits) -> Answer:
+    """The data array form: 201 and, in order, the self link of each Observation or "error"."""
+    groups = jsontext.decode(request.body)
+    if not isinstance(groups, list):
+        raise BadRequest("CreateObservations takes an array of data arrays", place="/", code="type_mismatch")
+    items: list[Observation | LakouError] = []
+    for n, group in enumerate(groups):
+        items.extend(_group(group, f"/{n}"))
+    outcomes = await _store(items, request.principal, submit, limits)
+    base = f"{request.base}/Observations("
+    return json_answer(201, [f"{base}{o})" if isinstance(o, int) else _said(o) for o in outcomes])
+
+
+def _said(error: LakouError) -> str:
+    """The standard's "error" with the reason behind it."""
+    where = f" at {error.place}" if error.place else ""
+    return f"error: {error.message}{where}"
+
+
+def _group(group: Any, place: str) -> list[Observation | LakouError]:
+    if not isinstance(group, dict):
+        raise BadRequest("A data array is an object", place=place, code="type_mismatch")
+    named = [n for n in ("Datastream", "MultiDatastream") if n in group]
+    ref = group[named[0]].get("@iot.id") if len(named) == 1 and isinstance(group[named[0]], dict) else None
+    if isinstance(ref, bool) or not isinstance(ref, int):
+        raise BadRequest(
+            "A data array names its Datastream", place=f"{place}/Datastream", code="missing", hint='{"@iot.id": 1}'
+        )
+    components, rows = group.get("components"), group.get("dataArray")
+    if not isinstance(components, list) or not all(isinstance(c, str) for c in components):
+        raise BadRequest("components is an array of names", place=f"{place}/components", code="type_mismatch")
+    if not isinstance(rows, list):
+        raise BadRequest("dataArray is an array of arrays", place=f"{place}/dataArray", code="type_mismatch")
+    if "result" not in components:
+        raise BadRequest("components needs 'result'", place=f"{place}/components", code="missing")
+    multi = named[0] == "MultiDatastream"
+    return [_item(components, row, ref, multi, f"{place}/dataArray/{n}") for n, row in enumerate(rows)]
+
+
+def _item(
+    components: list[str], row: Any, stream_id: int, multi: bool, place: str
+) -> Observation | LakouError:
+    if not isinstance(row, list) or len(row) != len(components):
+        return BadRequest("A row has one value for each component", place=place, code="data_array")
+    body = dict(zip(components, row, strict=True))
+    feature = body.pop("FeatureOfInterest/id", None)
+    body.pop("id", None)
+    if feature is not None:
+        body["FeatureOfInterest"] = {"@iot.id": feature}
+    try:
+        payload.check_observation(body, place)
+        return Observation(stream_id, multi, payload.reading(body, place), place)
+    except LakouError as error:
+        return error
+
+
+async def _store(
+    items: list[Observation | LakouError], principal: Principal, submit: Submit, limits: Limits
+) -> list[Outcome]:
+    """Commit the Observations in slices, all queued at once; outcomes in order."""
+    size = limits.commit_rows
+    futures = [
+        submit(_slice(items[n : n + size], principal), rows=len(items[n : n + size]), entities=False, whole=False)
+        for n in range(0, len(items), size)
+    ]
+    found: list[Outcome] = []
+    for future in futures:
+        found.extend(await future)
+    return found
+
+
+def _slice(items: list[Observation | LakouError], principal: Principal) -> Callable[[Session], list[Any]]:
+    def run(session: Session) -> list[Any]:
+        return [_one(session, principal, item) for item in items]
+
+    return run
+
+
+def _one(session: Session, principal: Principal, item: Observation | LakouError) -> Outcome:
+    if isinstance(item, LakouError):
+        return item
+    try:
+        return observe(session, principal, item)
+    except NeedsExclusive:
+        raise
+    except LakouError as error:
+        return error
+
+
+async def ndjson(
+    request: Request, stream_id: int | None, *, multi: bool, submit: Submit, limits: Limits
+) -> Answer:
+    """One Observation a line, read and committed as it comes; answers with counts and the first errors.
+
+    Lines name their Datastream unless the path does. Work already committed stays when a later line is bad:
+    sending the whole again adds nothing twice where phenomenonTime is given.
+    """
+    created, failed = 0, 0
+    errors: list[dict[str, object]] = []
+    async for first, lines in _lines(request, limits.commit_rows):
+        items = [_line(line, stream_id, multi, f"line {first + n}") for n, line in enumerate(lines)]
+        for n, outcome in enumerate(await _store(items, request.principal, submit, limits)):
+            if isinstance(outcome, int):
+                created += 1
+                continue
+            failed += 1
+            if len(errors) < MAX_ERRORS:
+                errors.append({"line": first + n} | outcome.body())
+    status = 201 if failed == 0 else 200 if created else 400
+    return json_answer(status, {"stored": created, "refused": failed, "errors": errors})
+
+
+def _line(line: bytes, stream_id: int | None, multi: bool, place: str) -> Observation | LakouError:
+    try:
+        body = jsontext.decode(line)
+        if not isinstance(body, dict):
+            raise BadRequest("A line is one JSON object", place=place, code="type_mismatch")
+        target, kind = stream_id, multi
+        if target is None:
+            named = [n for n in ("Datastream", "MultiDatastream") if isinstance(body.get(n), dict)]
+            ref = body[named[0]].get("@iot.id") if len(named) == 1 else None
+            if isinstance(ref, bool) or not isinstance(ref, int):
+                raise BadRequest("A line names its Datastream", place=place, code="missing")
+            target, kind = ref, named[0] == "MultiDatastream"
+        payload.check_observation(body, "")
+        return Observation(target, kind, payload.reading(body))
+    except LakouError as error:
+        return error
+
+
+async def _lines(request: Request, size: int) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """(number of the first line, lines) in groups; blank lines are left out but counted."""
+    rest = b""
+    number = 1
+    group: list[bytes] = []
+    first = 1
+    async for piece in _pieces(request):
+        rest += piece
+        *whole, rest = rest.split(b"\n")
+        if len(rest) > MAX_LINE:
+            raise TooLarge(f"A line is longer than {MAX_LINE} bytes", place=f"line {number}")
+        for line in whole:
+            if line.strip():
+                group.append(line)
+            elif group:
+                yield first, group
+                first, group = number + 1, []
+            else:
+                first = number + 1
+            number += 1
+            if len(group) >= size:
+                yield first, group
+                first, group = number, []
+    if rest.strip():
+        group.append(rest)
+    if group:
+        yield first, group
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    if request.stream is None:
+        yield request.body
+        return
+    async for piece in request.stream:
+        yield piece

@@ -1,0 +1,203 @@
+"""The SensorThings service of a process: opens the store, routes requests, and answers from inside the process.
+
+`__call__` is the ASGI data plane, `live` the event stream, `call` the same requests without HTTP (used by
+connectors, pages and $batch). Everything is committed before it is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lakou.kernel.errors import BadRequest, LakouError, MethodNotAllowed, Unavailable
+from lakou.sensorthings import batch, bulk, http, root
+from lakou.sensorthings.access import Authority, Principal
+from lakou.sensorthings.feed import Feed
+from lakou.sensorthings.grammar.path import parse_path
+from lakou.sensorthings.limits import Limits
+from lakou.sensorthings.model import MULTI_DATASTREAM, OBSERVATION
+from lakou.sensorthings.plan.target import resolve
+from lakou.sensorthings.reading import Reading
+from lakou.sensorthings.request import Answer, Request, empty, error_answer, json_answer
+from lakou.sensorthings.store import databases
+from lakou.sensorthings.store.database import Database
+from lakou.sensorthings.store.readers import Readers
+from lakou.sensorthings.store.writer import Writer
+from lakou.sensorthings.work import Work, Written
+from lakou.sensorthings.writing import Writing, check_writer
+
+log = logging.getLogger(__name__)
+
+ROOT = "/sta/v1.1"
+OPENAPI = "/api/openapi.json"
+
+
+class ServiceConfig(msgspec.Struct, frozen=True):
+    """Where the store is and how the service is seen from outside.
+
+    SQLite when `database_url` is None: `observations.db` in `data_dir`. `base_url` is the external root, such
+    as https://capteurs.example.org; None takes it from the Host header.
+    """
+
+    data_dir: Path | None = None
+    database_url: str | None = None
+    base_url: str | None = None
+    limits: Limits = Limits()
+
+
+class Service:
+    """One store, one writer, a few readers."""
+
+    def __init__(self, config: ServiceConfig, authority: Authority) -> None:
+        self.config = config
+        self.authority = authority
+        self.limits = config.limits
+        self.feed = Feed()
+        self._database: Database = databases.open_database(config.data_dir, config.database_url)
+        self._readers: Readers | None = None
+        self._writer: Writer | None = None
+        self._reading: Reading | None = None
+        self._writing = Writing(config.limits)
+
+    def migrate(self) -> None:
+        """Create or update the observation store."""
+        self._database.migrate()
+
+    async def start(self) -> None:
+        """Open the store; it must have been migrated."""
+        self.feed.bind(asyncio.get_running_loop())
+        self._readers = Readers(self._database)
+        self._reading = Reading(self._readers, self.limits)
+        self._writer = Writer(
+            self._database,
+            self.feed.committed,
+            commit_rows=self.limits.commit_rows,
+            queue_rows=self.limits.queue_rows,
+        )
+        self._writer.start()
+
+    async def stop(self) -> None:
+        """Commit what is queued and close the store."""
+        await self.feed.close()
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.stop)
+        if self._readers is not None:
+            await asyncio.to_thread(self._readers.close)
+        self._writer = self._readers = self._reading = None
+        self._database.close()
+
+    # ── edges ──
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI 3.0 for every path under the service root."""
+        await http.respond(self, scope, receive, send)
+
+    async def live(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI 3.0 for the event stream."""
+        await http.stream(self, scope, receive, send)
+
+    async def call(
+        self,
+        principal: Principal,
+        method: str,
+        target: str,
+        body: bytes = b"",
+        headers: tuple[tuple[bytes, bytes], ...] | list[tuple[bytes, bytes]] = (),
+    ) -> Answer:
+        """The answer to a request from inside the process; `target` is below the service root."""
+        path, _, query = target.partition("?")
+        base = (self.config.base_url or "http://localhost").rstrip("/") + ROOT
+        found = {name.lower(): value for name, value in headers}
+        return await self.handle(Request(method, path, query, found, body, principal, base))
+
+    async def handle(self, request: Request) -> Answer:
+        """The answer to a request; errors become answers here, and nowhere else."""
+        try:
+            return await self._route(request)
+        except LakouError as error:
+            return error_answer(error)
+        except RecursionError:
+            return error_answer(BadRequest("The request is nested too deeply", code="depth"))
+
+    # ── routing ──
+
+    async def _route(self, request: Request) -> Answer:
+        path = request.path.strip("/")
+        match request.method:
+            case "GET" | "HEAD":
+                if not path:
+                    external = request.base.removesuffix(ROOT)
+                    return json_answer(200, root.root(request.base, external + OPENAPI))
+                return await self._read(request)
+            case "OPTIONS":
+                return empty(204, [(b"allow", b"GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS")])
+            case "POST" if path in ("$batch", "%24batch"):
+                return await batch.answer(self, request)
+            case "POST" if path == "CreateObservations":
+                check_writer(request.principal)
+                return await bulk.create_observations(request, self._submitter(), self.limits)
+            case "POST" if request.media_type in ("application/x-ndjson", "application/ndjson"):
+                return await self._ndjson(request)
+            case "POST" | "PATCH" | "PUT" | "DELETE":
+                if path in ("", "CreateObservations", "$batch"):
+                    raise MethodNotAllowed(f"{request.method} is not possible here")
+                return await self._write(request)
+        raise MethodNotAllowed(f"There is no method {request.method[:20]}")
+
+    async def _read(self, request: Request) -> Answer:
+        if self._reading is None:
+            raise Unavailable("The store is not open")
+        return await self._reading.answer(request)
+
+    def prepare(self, request: Request) -> Work:
+        """The work of a writing request, checked as far as it can be without the database."""
+        return self._writing.prepare(request)
+
+    async def submit(self, work: Work) -> Any:
+        """Commit a work; its outcome. Long deletions go on in further commits until they are done."""
+        submit = self._submitter()
+        while True:
+            done = await submit(work.run, entities=work.entities, whole=work.whole)
+            if not (isinstance(done, Written) and done.more):
+                return done
+
+    def _submitter(self) -> bulk.Submit:
+        if self._writer is None:
+            raise Unavailable("The store is not open")
+        return self._writer.submit
+
+    async def _write(self, request: Request) -> Answer:
+        work = self.prepare(request)
+        done = await self.submit(work)
+        return await self.shown(request, done, work.answer(done))
+
+    async def shown(self, request: Request, done: Any, answer: Answer) -> Answer:
+        """The answer with the entity as it is now, for what was created or changed."""
+        if not isinstance(done, Written) or request.method == "DELETE" or not done.id:
+            return answer
+        if "return=minimal" in (request.header(b"prefer") or ""):
+            return answer
+        query = next((p for p in request.query.split("&") if "resultMetadata" in p), "")
+        again = Request("GET", f"{done.type.plural}({done.id})", query, {}, b"", request.principal, request.base)
+        entity = await self._read(again)
+        kept = [h for h in entity.headers if h[0] in (b"content-type", b"etag")]
+        return Answer(answer.status, [*answer.headers, *kept], entity.body)
+
+    async def _ndjson(self, request: Request) -> Answer:
+        check_writer(request.principal)
+        target = resolve(parse_path(request.path))
+        if target.type is not OBSERVATION or target.single or target.member or target.ref or target.count:
+            raise BadRequest("Lines are Observations", place="path", code="ndjson")
+        stream_id, multi = None, False
+        if len(target.hops) == 2 and target.hops[0].type.table == "datastream":
+            stream_id, multi = target.hops[0].key, target.hops[0].type is MULTI_DATASTREAM
+        elif len(target.hops) > 1:
+            raise BadRequest("Lines go to Observations or to a Datastream's", place="path", code="ndjson")
+        return await bulk.ndjson(request, stream_id, multi=multi, submit=self._submitter(), limits=self.limits)
+
+
+__all__ = ["Answer", "Service", "ServiceConfig"]

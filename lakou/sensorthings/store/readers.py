@@ -1,0 +1,35 @@
+"""A small pool of threads that run reads, so that a long one never holds up the loop.
+
+Rows are fetched whole before anything is sent: no cursor pins the log while a slow client reads
+(DESIGN §4 rule 8); a page has at most 10,000 entities.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from lakou.sensorthings.sql.dialect import Dialect, Statement
+from lakou.sensorthings.store.database import Database, Row
+
+
+class Readers:
+    """Runs statements on `threads` connections; short ones may run at once on the loop's own."""
+
+    def __init__(self, database: Database, threads: int = 4) -> None:
+        self._database = database
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="lakou-reader")
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._database.dialect
+
+    async def rows(self, statement: Statement, timeout_s: float, *, short: bool = False) -> list[Row]:
+        """The rows of a statement. `short` promises an indexed look-up of few rows."""
+        if short and self._database.is_local:
+            return self._database.read(statement, timeout_s)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._database.read, statement, timeout_s)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)

@@ -1,0 +1,313 @@
+"""POST, PATCH, PUT, DELETE: body and path → work for the writer → answer after the commit.
+
+`prepare` checks all that can be checked without the database and gives the work; $batch puts several works into
+one commit. Source: 18-088 §10; filtered delete as in FROST's extension FilteredDelete.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from lakou.kernel import jsontext
+from lakou.kernel import time as clock
+from lakou.kernel.errors import BadRequest, Forbidden, MethodNotAllowed, NotFound, Unauthorized, UnsupportedMediaType
+from lakou.sensorthings import jsonpatch, payload, replay, version
+from lakou.sensorthings.access import Principal
+from lakou.sensorthings.grammar.lexer import GrammarLimits
+from lakou.sensorthings.grammar.options import parse_query_string
+from lakou.sensorthings.grammar.path import parse_path
+from lakou.sensorthings.grammar.tree import Options
+from lakou.sensorthings.limits import Limits
+from lakou.sensorthings.model import MULTI_DATASTREAM, OBSERVATION, EntityType
+from lakou.sensorthings.payload import Ref, Tree
+from lakou.sensorthings.plan.read import Asker, plan_read
+from lakou.sensorthings.plan.target import Target, resolve
+from lakou.sensorthings.plan.values import Hop
+from lakou.sensorthings.render.entities import Style, plain, renderer, result
+from lakou.sensorthings.request import Answer, Header, Request, empty, json_answer
+from lakou.sensorthings.sql import read as sql
+from lakou.sensorthings.store import deleting, entities
+from lakou.sensorthings.store.observing import Observation, observe
+from lakou.sensorthings.store.session import Session
+from lakou.sensorthings.work import Work, Written
+
+JSON_TYPES = ("application/json", "", "application/json;odata=verbose", "text/plain", "application/octet-stream")
+PATCH_TYPE = "application/json-patch+json"
+
+
+class Writing:
+    """Prepares writes. It never touches the database itself."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._grammar = GrammarLimits(bytes=limits.url_bytes, tokens=limits.tokens, depth=limits.depth)
+
+    def prepare(self, request: Request) -> Work:
+        """The work of one request; raises LakouError for what needs no database to be refused."""
+        check_writer(request.principal)
+        target = resolve(parse_path(request.path, self._grammar))
+        options = parse_query_string(request.query, self._grammar)
+        if target.member is not None or target.count:
+            raise MethodNotAllowed(f"{request.method} is not possible on a property", hint="PATCH the entity.")
+        match request.method:
+            case "POST":
+                work = self._post(request, target, options)
+            case "PATCH" | "PUT":
+                work = self._change(request, target, options)
+            case "DELETE":
+                work = self._delete(request, target, options)
+            case _:
+                raise MethodNotAllowed(f"{request.method[:20]} is not possible here")
+        key = request.header(b"idempotency-key")
+        return work if key is None else replay.once(work, request, key)
+
+    # ── create ──
+
+    def _post(self, request: Request, target: Target, options: Options) -> Work:
+        if target.single or target.ref:
+            raise MethodNotAllowed("Entities are created in a set", hint="POST to the set, or PATCH the entity.")
+        body = _json_body(request)
+        hops, type_ = target.hops, target.type
+        parent, link = (hops[-2], hops[-1].link) if len(hops) > 1 else (None, None)
+        given = (link.inverse,) if link is not None else ()
+        if type_ is OBSERVATION and (fast := _plain_observation(body, hops)) is not None:
+            return self._observation(request, hops, fast, options)
+        tree = payload.tree(type_, body, given=given)
+        principal = request.principal
+
+        def run(session: Session) -> Written:
+            if parent is not None and link is not None:
+                parent_id = reach(session, principal, hops[:-1])
+                tree.set_links(link.inverse, [Ref(parent_id, "")])
+                if parent.type is not OBSERVATION:
+                    entities.own(session, principal, parent.type, parent_id)
+            return Written(type_, entities.create(session, principal, tree), created=True)
+
+        return Work(run, lambda done: _created(request, done, options))
+
+    def _observation(self, request: Request, hops: tuple[Hop, ...], item: Observation, options: Options) -> Work:
+        """The common case: a plain Observation for a Datastream that the path or the body names."""
+        principal = request.principal
+        deep = len(hops) > 2
+        feature = item.reading.feature
+
+        def run(session: Session) -> int:
+            if deep:
+                reach(session, principal, hops[:-1])
+            return observe(session, principal, item)
+
+        return Work(
+            run,
+            lambda id_: _created_observation(request, id_, item, options),
+            entities=isinstance(feature, Tree),
+            whole=isinstance(feature, Tree) or deep,
+        )
+
+    # ── change ──
+
+    def _change(self, request: Request, target: Target, options: Options) -> Work:
+        if not target.single or target.ref:
+            raise MethodNotAllowed("A set cannot be changed as a whole", hint="PATCH one entity.")
+        type_, principal = target.type, request.principal
+        body = _json_body(request, patch=True)
+        is_patch = request.media_type == PATCH_TYPE
+        if is_patch and request.method != "PATCH":
+            raise UnsupportedMediaType("JSON Patch goes with PATCH")
+        tree = None if is_patch else payload.changes(type_, body, whole=request.method == "PUT")
+        expected = request.header(b"if-match")
+
+        def run(session: Session) -> Written:
+            id_ = reach(session, principal, target.hops)
+            if expected is not None or is_patch:
+                entities.own(session, principal, type_, id_)
+                current, tag = self._current(session, principal, type_, id_)
+                version.check(expected, tag)
+                if is_patch:
+                    patched = jsonpatch.apply(current, body)
+                    return self._patched(session, principal, type_, id_, current, patched)
+            assert tree is not None  # noqa: S101  only a JSON Patch has none
+            entities.update(session, principal, type_, id_, tree)
+            return Written(type_, id_, created=False)
+
+        return Work(run, lambda done: Answer(200, [], b""))
+
+    def _current(
+        self, session: Session, principal: Principal, type_: EntityType, id_: int
+    ) -> tuple[dict[str, Any], str]:
+        """(the entity's own properties as JSON, its ETag) as the transaction sees them."""
+        plan = plan_read(Target((Hop(type_, None, id_),), True), Options(), Asker(self._limits, clock.now(), ""))
+        dialect = session.dialect
+        rows = session.tx.read(sql.page(dialect, plan, principal))
+        if not rows:
+            raise NotFound(f"There is no {type_.name} with id {id_}")
+        shown = msgspec.structs.replace(plan, show_id=False, show_self=False, links=())
+        entity = renderer(shown, Style("", "off"))(rows[0])
+        stored = {p.name for p in type_.properties if not p.derived}
+        return {k: plain(v) for k, v in entity.items() if k in stored}, version.etag(plan, rows[0])
+
+    def _patched(
+        self,
+        session: Session,
+        principal: Principal,
+        type_: EntityType,
+        id_: int,
+        before: dict[str, Any],
+        after: Any,
+    ) -> Written:
+        if not isinstance(after, dict):
+            raise BadRequest("The patched entity is not an object", place="/", code="json_patch")
+        removed = [name for name in before if name not in after]
+        for name in removed:
+            prop = type_.property(name)
+            if prop is not None and (prop.required or name == "phenomenonTime"):
+                raise BadRequest(f"'{name}' cannot be removed", place=f"/{name}", code="missing")
+        changed = {k: v for k, v in after.items() if k not in before or before[k] != v or type(before[k]) is not type(v)}
+        changed |= dict.fromkeys(removed)
+        if "location" in changed or "feature" in changed:
+            changed.setdefault("encodingType", after.get("encodingType"))
+        jsontext.check(changed)
+        entities.update(session, principal, type_, id_, payload.changes(type_, changed))
+        return Written(type_, id_, created=False)
+
+    # ── delete ──
+
+    def _delete(self, request: Request, target: Target, options: Options) -> Work:
+        principal, type_ = request.principal, target.type
+        if target.ref:
+            raise MethodNotAllowed("A $ref cannot be deleted")
+        if target.single:
+            expected = request.header(b"if-match")
+
+            def run(session: Session) -> Written:
+                id_ = reach(session, principal, target.hops)
+                if expected is not None:
+                    version.check(expected, self._current(session, principal, type_, id_)[1])
+                done = deleting.delete(session, principal, type_, id_)
+                return Written(type_, id_, created=False, more=not done)
+
+            return Work(run, lambda done: empty(200))
+        if options.filter is None:
+            raise BadRequest(
+                "Deleting a whole set needs a $filter",
+                place="$filter",
+                code="missing",
+                hint="DELETE Observations?$filter=phenomenonTime lt 2020-01-01T00:00:00Z",
+            )
+        for name, _ in options.pairs:
+            if name.startswith("$") and name != "$filter":
+                raise BadRequest(f"{name} has no meaning here", place=name, code="option_not_allowed")
+        plan = plan_read(target, options, Asker(self._limits, clock.now(), principal.name))
+
+        def run_filtered(session: Session) -> Written:
+            statement = sql.identifiers(session.dialect, plan, principal, deleting.SLICE + 1)
+            ids = [row[0] for row in session.tx.read(statement)]
+            for id_ in ids[: deleting.SLICE]:
+                if entities.row_of(session, type_, id_) is not None and not deleting.delete(
+                    session, principal, type_, id_
+                ):
+                    return Written(type_, 0, created=False, more=True)
+            return Written(type_, 0, created=False, more=len(ids) > deleting.SLICE)
+
+        return Work(run_filtered, lambda done: empty(200))
+
+
+def check_writer(principal: Principal) -> None:
+    """Raise Unauthorized for the anonymous, Forbidden for those who only read."""
+    if principal.role == "anonymous":
+        raise Unauthorized("Writing needs a token", hint="Authorization: Bearer lk_…")
+    if not principal.may_write:
+        raise Forbidden("This token may only read")
+
+
+def reach(session: Session, principal: Principal, hops: tuple[Hop, ...]) -> int:
+    """The id of the entity that a path leads to, as the principal sees it; raises NotFound."""
+    last = hops[-1]
+    if len(hops) == 1 and last.key is not None:
+        return last.key
+    rows = session.tx.read(sql.exists(session.dialect, hops, principal))
+    if not rows:
+        raise NotFound(f"There is no such {last.type.name}")
+    return int(rows[0][0])
+
+
+# ── bodies ──
+
+
+def _json_body(request: Request, *, patch: bool = False) -> Any:
+    kind = request.media_type
+    if kind not in JSON_TYPES and not (patch and kind == PATCH_TYPE):
+        raise UnsupportedMediaType(
+            f"The body is '{kind[:60]}'", place="Content-Type", hint="Send application/json."
+        )
+    if not request.body:
+        raise BadRequest("The body is empty", code="json_syntax", place="/")
+    return jsontext.decode(request.body)
+
+
+def _plain_observation(body: Any, hops: tuple[Hop, ...]) -> Observation | None:
+    """An Observation whose Datastream is named by the path or by a reference; None for any other form."""
+    if not isinstance(body, dict):
+        return None
+    if len(hops) > 1 and hops[-2].key is not None and hops[-2].type.name.endswith("Datastream"):
+        stream_id, multi = hops[-2].key, hops[-2].type is MULTI_DATASTREAM
+    else:
+        named = [n for n in ("Datastream", "MultiDatastream") if body.get(n) is not None]
+        ref = body.get(named[0]) if len(named) == 1 else None
+        if not isinstance(ref, dict) or not isinstance(id_ := ref.get("@iot.id"), int) or len(hops) > 1:
+            return None
+        stream_id, multi = id_, named[0] == "MultiDatastream"
+        if isinstance(id_, bool):
+            return None
+    payload.check_observation(body, "")
+    return Observation(stream_id, multi, payload.reading(body))
+
+
+# ── answers ──
+
+
+def _metadata(options: Options) -> str:
+    return (options.result_metadata or "full").lower()
+
+
+def _created(request: Request, done: Written, options: Options) -> Answer:
+    """201 with the Location of the new entity; the service adds the entity itself as body."""
+    headers: list[Header] = []
+    if _metadata(options) == "full":
+        headers.append((b"location", f"{request.base}/{done.type.plural}({done.id})".encode()))
+    return Answer(201, headers, b"")
+
+
+def _created_observation(request: Request, id_: int, item: Observation, options: Options) -> Answer:
+    """201 with the Observation as it was stored, made without reading it back."""
+    link = f"{request.base}/Observations({id_})"
+    full = _metadata(options) == "full"
+    headers: list[Header] = [(b"location", link.encode())] if full else []
+    if "return=minimal" in (request.header(b"prefer") or ""):
+        return Answer(201, headers, b"")
+    return json_answer(201, observation(id_, item, link, full=full), headers)
+
+
+def observation(id_: int, item: Observation, link: str, *, full: bool) -> dict[str, Any]:
+    """The wire form of an Observation from what was sent."""
+    found = item.reading
+    out: dict[str, Any] = {"@iot.selfLink": link} if full else {}
+    out["@iot.id"] = id_
+    start, end = found.time_start, found.time_end
+    out["phenomenonTime"] = clock.format_instant(start) if end is None else clock.format_interval(start, end)
+    out["result"] = result(
+        found.result_type, found.result_number, found.result_boolean, found.result_text, found.result_json
+    )
+    out["resultTime"] = None if found.result_time is None else clock.format_instant(found.result_time)
+    if found.result_quality is not None:
+        out["resultQuality"] = msgspec.Raw(found.result_quality.encode())
+    if found.valid_start is not None and found.valid_end is not None:
+        out["validTime"] = clock.format_interval(found.valid_start, found.valid_end)
+    if found.parameters is not None:
+        out["parameters"] = msgspec.Raw(found.parameters.encode())
+    if full:
+        stream = "MultiDatastream" if item.multi else "Datastream"
+        out[f"{stream}@iot.navigationLink"] = f"{link}/{stream}"
+        out["FeatureOfInterest@iot.navigationLink"] = f"{link}/FeatureOfInterest"
+    return out
