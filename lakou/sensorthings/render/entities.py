@@ -172,13 +172,8 @@ def area(corners: Any) -> dict[str, Any] | None:
         corners = _decode(corners)
     if corners is None or corners[0] is None:
         return None
-    x, y, u, v = (_rounded(c) for c in corners)
+    x, y, u, v = corners
     return {"type": "Polygon", "coordinates": [[[x, y], [u, y], [u, v], [x, v], [x, y]]]}
-
-
-def _rounded(value: float) -> float:
-    """Without the slack of the 32-bit box index: about a centimetre on the ground."""
-    return round(value, 5)
 
 
 def plain(value: Any) -> Any:

@@ -135,7 +135,7 @@ class SQLite(Dialect):
     def boxes(self, table: str, id_: str) -> str:
         return (
             "select min(b.min_x) as min_x, min(b.min_y) as min_y, max(b.max_x) as max_x, max(b.max_y) as max_y"
-            f" from feature_datastream fd join feature_box b on b.id = fd.feature_id where fd.datastream_id = {id_}"
+            f" from feature_datastream fd join feature b on b.id = fd.feature_id where fd.datastream_id = {id_}"
         )
 
     def near(self, alias: str, table: str, geometry: str, bounds: tuple[str, str, str, str]) -> str | None:

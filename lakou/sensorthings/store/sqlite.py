@@ -164,7 +164,9 @@ class SQLiteTransaction:
         self._connection.execute(f"update {table} set {sets} where id = ?", (*values.values(), id_))  # noqa: S608
 
     def set_geometry(self, table: str, id_: int, wkb: bytes | None, box: Sequence[float] | None) -> None:
-        self._connection.execute(f"update {table} set geometry = ? where id = ?", (wkb, id_))  # noqa: S608
+        sets = "geometry = ?, min_x = ?, min_y = ?, max_x = ?, max_y = ?"
+        corners = (None,) * 4 if box is None else tuple(box)
+        self._connection.execute(f"update {table} set {sets} where id = ?", (wkb, *corners, id_))  # noqa: S608
         self._connection.execute(f"delete from {table}_box where id = ?", (id_,))  # noqa: S608
         if box is not None:
             cells = (

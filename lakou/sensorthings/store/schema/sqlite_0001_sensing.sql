@@ -10,7 +10,8 @@ create table thing (
 create table location (
   id integer primary key autoincrement, scope_id integer not null, owner_id integer not null,
   name text not null, description text not null, encoding_type text not null,
-  location text not null, geometry blob, properties text);
+  location text not null, geometry blob,
+  min_x real, min_y real, max_x real, max_y real, properties text);
 create virtual table location_box using rtree(id, min_x, max_x, min_y, max_y);
 
 create table thing_location (
@@ -50,7 +51,8 @@ create index datastream_observed_property_far on datastream_observed_property (o
 create table feature (
   id integer primary key autoincrement, scope_id integer not null, owner_id integer not null,
   name text not null, description text not null, encoding_type text not null,
-  feature text not null, geometry blob, properties text,
+  feature text not null, geometry blob,
+  min_x real, min_y real, max_x real, max_y real, properties text,
   location_id integer, location_digest integer);
 create virtual table feature_box using rtree(id, min_x, max_x, min_y, max_y);
 create index feature_generated on feature (location_id, scope_id, location_digest) where location_id is not null;

@@ -1,0 +1,259 @@
+"""The observation store in PostgreSQL, schema `observations`: binary COPY to a staging table, then one insert.
+
+Several processes may write. Batches of Observations share an advisory lock that changes of entities take
+exclusively, so that what the registry remembers is true for the whole batch; the epoch tells when it is not.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import errors, sql
+
+from lakou.kernel.errors import LakouError, Unavailable
+from lakou.kernel.time import now
+from lakou.sensorthings.sql.dialect import Micros, Statement
+from lakou.sensorthings.sql.postgres import Postgres
+from lakou.sensorthings.store import migrations, partitions, postgres_types
+from lakou.sensorthings.store.database import (
+    OBSERVATION_COLUMNS,
+    TIME_COLUMNS,
+    Row,
+    cannot_evaluate,
+    out_of_order,
+    too_slow,
+)
+
+log = logging.getLogger(__name__)
+
+SCHEMA = "observations"
+_MIGRATE_LOCK = 7_236_001
+_ENTITY_LOCK = 7_236_002
+ID_BLOCK = 1_000
+_COLUMNS = ", ".join(OBSERVATION_COLUMNS)
+_STAGING = "create temporary table staging (like observation) on commit delete rows"
+_COPY = f"copy staging ({_COLUMNS}) from stdin (format binary)"
+_TYPES = (
+    "int8", "timestamptz", "int8", "timestamptz", "timestamptz", "timestamptz", "timestamptz", "int2", "float8",
+    "bool", "text", "text", "text", "text", "int8", "int8",
+)  # fmt: skip
+_INSERT = f"insert into observation ({_COLUMNS}) select {_COLUMNS} from staging on conflict do nothing"  # noqa: S608
+_THERE = (
+    "select s.id, o.id from staging s join observation o on o.datastream_id = s.datastream_id"
+    " and o.time_start = s.time_start and o.digest = s.digest where o.id <> s.id"
+)
+_TIMES = tuple(n for n, c in enumerate(OBSERVATION_COLUMNS) if c in TIME_COLUMNS)
+_BROKEN = (errors.OperationalError, errors.InterfaceError)
+
+
+class PostgresDatabase:
+    """A schema of a PostgreSQL database (15 or later, with PostGIS)."""
+
+    dialect = Postgres()
+    is_local = False
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._local = threading.local()
+        self._opened: list[psycopg.Connection[Any]] = []
+        self._lock = threading.Lock()
+        self._writer: psycopg.Connection[Any] | None = None
+        self._ids: list[int] = []
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        options = f"-c search_path={SCHEMA},public -c timezone=UTC -c jit=off"
+        connection = psycopg.connect(self._url, autocommit=True, options=options, connect_timeout=10)
+        postgres_types.register(connection)
+        return connection
+
+    # ── schema ──
+
+    def migrate(self) -> None:
+        """Create or update the schema; raises Unavailable when the server or PostGIS is missing."""
+        try:
+            with self._connect() as connection, connection.transaction():
+                connection.execute("select pg_advisory_xact_lock(%s)", (_MIGRATE_LOCK,))
+                connection.execute("create extension if not exists postgis schema public")
+                connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
+                connection.execute(
+                    "create table if not exists migration (name text primary key, applied_at timestamptz)"
+                )
+                done = {row[0] for row in connection.execute("select name from migration")}
+                for name, text in migrations.of("postgres"):
+                    if name not in done:
+                        connection.execute(text.encode())
+                        if name.startswith("postgres_0001"):
+                            partitions.create(connection, datetime.datetime.now(datetime.UTC).date())
+                        connection.execute("insert into migration values (%s, now())", (name,))
+            with self._connect() as connection:
+                partitions.rotate(connection, datetime.datetime.now(datetime.UTC).date())
+        except (errors.FeatureNotSupported, errors.UndefinedFile, errors.InsufficientPrivilege) as error:
+            raise Unavailable(
+                "PostGIS cannot be enabled in this database",
+                code="postgis",
+                hint="Install the PostGIS package of the server, or let an administrator run: create extension postgis",
+            ) from error
+        except errors.OperationalError as error:
+            raise Unavailable(
+                "PostgreSQL cannot be reached", code="database", hint="Check LAKOU_DATABASE_URL and that it runs."
+            ) from error
+
+    # ── reading ──
+
+    def read(self, statement: Statement, timeout_s: float) -> list[Row]:
+        try:
+            connection = getattr(self._local, "connection", None)
+            if connection is None or connection.closed:
+                connection = self._open_reader()
+            if self._local.timeout_s != timeout_s:
+                connection.execute(f"set statement_timeout = {int(timeout_s * 1000)}")
+                self._local.timeout_s = timeout_s
+            with connection.cursor(binary=True) as cursor:
+                return cursor.execute(statement.text, statement.parameters).fetchall()  # type: ignore[no-any-return]
+        except errors.QueryCanceled:
+            raise too_slow(timeout_s) from None
+        except (errors.DataError, errors.InternalError_, errors.StatementTooComplex) as error:
+            raise cannot_evaluate() from error
+        except _BROKEN:
+            raise out_of_order() from None
+
+    def _open_reader(self) -> psycopg.Connection[Any]:
+        connection = self._connect()
+        connection.execute("set default_transaction_read_only = on")
+        self._local.connection = connection
+        self._local.timeout_s = 0.0
+        with self._lock:
+            self._opened = [c for c in self._opened if not c.closed] + [connection]
+        return connection
+
+    # ── writing ──
+
+    def begin(self, *, exclusive: bool) -> PostgresTransaction:
+        writer = self._writer
+        if writer is None or writer.closed:
+            writer = self._writer = self._connect()
+            writer.execute("set synchronous_commit = on")
+            writer.execute(_STAGING)
+            self._ids = []
+        writer.execute("begin")
+        kind = "" if exclusive else "_shared"
+        writer.execute(f"select pg_advisory_xact_lock{kind}({_ENTITY_LOCK})")
+        return PostgresTransaction(self, writer)
+
+    def take_ids(self, connection: psycopg.Connection[Any], count: int) -> list[int]:
+        """Ids from blocks of the sequence, unique among all writers."""
+        while len(self._ids) < count:
+            row = connection.execute("select nextval('observation_id_seq')").fetchone()
+            first = (row[0] - 1) * ID_BLOCK + 1 if row else 1
+            self._ids.extend(range(first, first + ID_BLOCK))
+        taken, self._ids = self._ids[:count], self._ids[count:]
+        return taken
+
+    def commit(self) -> None:
+        if self._writer is not None:
+            self._writer.execute("commit")
+
+    def rollback(self) -> None:
+        writer = self._writer
+        if writer is None:
+            return
+        try:
+            writer.execute("rollback")
+        except _BROKEN:
+            writer.close()
+            self._writer = None
+
+    def is_data_error(self, error: Exception) -> bool:
+        return isinstance(error, LakouError | errors.DataError | errors.IntegrityError | OverflowError)
+
+    def close(self) -> None:
+        with self._lock:
+            opened, self._opened = self._opened, []
+        for connection in (*opened, self._writer):
+            if connection is not None:
+                connection.close()
+        self._writer = None
+        self._local = threading.local()
+
+
+class PostgresTransaction:
+    """See `database.Transaction`."""
+
+    def __init__(self, database: PostgresDatabase, connection: psycopg.Connection[Any]) -> None:
+        self.dialect = database.dialect
+        self._database = database
+        self._connection = connection
+
+    def _execute(self, text: str, parameters: Any = None) -> list[Row]:
+        with self._connection.cursor(binary=True) as cursor:
+            cursor.execute(text, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return self._execute(sql.replace("%", "%%").replace("?", "%s"), tuple(parameters))
+
+    def read(self, statement: Statement) -> list[Row]:
+        return self._execute(statement.text, statement.parameters)
+
+    def insert(self, table: str, values: dict[str, Any]) -> int:
+        names = ", ".join(values)
+        places = ", ".join(["%s"] * len(values))
+        text = f"insert into {table} ({names}) values ({places}) returning id"  # noqa: S608  names of the model
+        return int(self._execute(text, tuple(values.values()))[0][0])
+
+    def update(self, table: str, id_: int, values: dict[str, Any]) -> None:
+        sets = ", ".join(f"{name} = %s" for name in values)
+        self._execute(f"update {table} set {sets} where id = %s", (*values.values(), id_))  # noqa: S608
+
+    def set_geometry(self, table: str, id_: int, wkb: bytes | None, box: Sequence[float] | None) -> None:
+        text = f"update {table} set geometry = ST_GeomFromWKB(%s::bytea, 4326) where id = %s"  # noqa: S608
+        self._execute(text, (wkb, id_))
+
+    def take_ids(self, count: int) -> list[int]:
+        return self._database.take_ids(self._connection, count)
+
+    def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
+        for row in rows:
+            for n in _TIMES:
+                if row[n] is not None:
+                    row[n] = Micros(row[n])
+        with self._connection.cursor() as cursor:
+            with cursor.copy(_COPY) as copy:
+                copy.set_types(_TYPES)
+                for row in rows:
+                    copy.write_row(row)
+            cursor.execute(_INSERT)
+            there: list[tuple[int, int]] = []
+            if cursor.rowcount < len(rows):
+                there = [(a, b) for a, b in cursor.execute(_THERE).fetchall()]
+            cursor.execute("truncate staging" if len(rows) > ID_BLOCK else "delete from staging")
+        return there
+
+    def savepoint(self) -> None:
+        self._connection.execute("savepoint job")
+
+    def release(self) -> None:
+        self._connection.execute("release savepoint job")
+
+    def undo(self) -> None:
+        self._connection.execute("rollback to savepoint job")
+
+    def log(self, entries: Iterable[tuple[str, str, int, int]]) -> None:
+        at = Micros(now())
+        with self._connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into change (at, verb, type, first_id, last_id) values (%s, %s, %s, %s, %s)",
+                [(at, *entry) for entry in entries],
+            )
+
+    def epoch(self) -> int:
+        return int(self._execute("select value from meta where key = 'epoch'")[0][0])
+
+    def bump_epoch(self) -> int:
+        row = self._execute("update meta set value = (value::bigint + 1)::text where key = 'epoch' returning value")
+        return int(row[0][0])
