@@ -139,6 +139,17 @@ def test_before_the_service_has_started_a_message_is_told_to_come_again(
     play(scenario)
 
 
+def test_a_store_that_cannot_take_it_is_passed_through(play: Play, token: str, shipped: Sample) -> None:
+    async def scenario(service: Service) -> None:
+        inbound.install(service, {})
+        await service.stop()
+        answer = await post(CHIRPSTACK, shipped("chirpstack_up.json"), token)
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "1"
+
+    play(scenario)
+
+
 def test_a_page_visit_is_refused(play: Play, token: str) -> None:
     async def scenario(service: Service) -> None:
         assert (await AsyncClient().get(TTS)).status_code == 405
