@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from lakou.kernel.errors import Unavailable
@@ -70,16 +71,16 @@ def migrate_civic(config: Config) -> None:
             connection.close()
 
 
-@contextlib.contextmanager
-def passing_token(name: str, role: str) -> Iterator[str]:
+@contextlib.asynccontextmanager
+async def passing_token(name: str, role: str) -> AsyncIterator[str]:
     """A token that is revoked at the end, for a command that asks the running server."""
     from lakou.identity import actions
 
-    made = actions.create_token(name=name, role=role)
+    made = await asyncio.to_thread(actions.create_token, name=name, role=role)
     try:
         yield made.text
     finally:
-        actions.revoke_token(name=name)
+        await asyncio.to_thread(actions.revoke_token, name=name)
 
 
 def create() -> Dispatcher:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 
 import uvicorn
@@ -91,6 +92,9 @@ def run(config: Config, listener: socket.socket) -> None:
         Multiprocess(settings, sockets=[listener]).run()
         return
     server = AnnouncingServer(settings)
+    # uvicorn raises the signal again after its clean end; a wanted stop is no failure, so it ends here (exit code 0).
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     server.run(sockets=[listener])
     if not server.started:
         raise Unavailable("The server did not start", hint="the log above says why; lakou doctor looks at the set-up")

@@ -62,6 +62,7 @@ USE_TZ = True
 TIME_ZONE = "America/Martinique"
 
 STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True  # server.static lists the files of the apps; there is no copy to collect
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
 _secure = CONFIG.base_url is not None and urlsplit(CONFIG.base_url).scheme == "https"

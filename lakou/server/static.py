@@ -39,16 +39,16 @@ class StaticFiles:
             return
         with found.file as file:
             await send({"type": "http.response.start", "status": int(found.status), "headers": headers})
-            more = scope["method"] != "HEAD"
+            more = True
             while more:
                 chunk = await asyncio.to_thread(file.read, CHUNK)
                 more = len(chunk) == CHUNK
                 await send({"type": "http.response.body", "body": chunk, "more_body": more})
-            if scope["method"] == "HEAD":
-                await send({"type": "http.response.body", "body": b""})
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    start = {"type": "http.response.start", "status": status}
-    await send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+    # A HEAD answer already says how long the file is; a 304 has no body to speak of (RFC 9110 §8.6, §15.4.5).
+    if status != 304 and not any(name == b"content-length" for name, _ in headers):
+        headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -100,9 +100,12 @@ async def service_of(config: Config) -> AsyncIterator[SensorThings]:
         try:
             held.enter_context(databases.only_server(config, ""))
         except Conflict:
-            with compose.passing_token(f"connector-{uuid.uuid4().hex[:8]}", "admin") as token:
-                async with RemoteService(databases.running_server(config), token) as remote:
-                    yield remote
+            address = databases.running_server(config)
+            async with (
+                compose.passing_token(f"command-{uuid.uuid4().hex[:8]}", "admin") as token,
+                RemoteService(address, token) as remote,
+            ):
+                yield remote
             return
         service = compose.make_service(config)
         await service.start()
