@@ -5,6 +5,7 @@ Each is one or a few in-process SensorThings requests, as the visitor, decoded i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -228,7 +229,12 @@ async def read_day(service: DataService, who: Principal, datastream_id: int, now
 
 
 def _thing_state(row: _Thing, number: int, now_s: float) -> ThingState:
-    streams = tuple(_datastream_state(stream, now_s) for stream in row.Datastreams)
+    names = Counter(_stream_name(stream) for stream in row.Datastreams)
+    streams = tuple(
+        # Two sensors of one property on one Thing are told apart by their own names.
+        _datastream_state(stream, stream.name if names[_stream_name(stream)] > 1 else _stream_name(stream), now_s)
+        for stream in row.Datastreams
+    )
     moving = (position_of(stream.Observations[0].result) for stream in row.Datastreams if stream.Observations)
     # Where a Thing reports its own position, that is newer than the Location it was registered with.
     places = [found for found in moving if found] + [position_of(place.location) for place in row.Locations]
@@ -244,14 +250,14 @@ def _thing_state(row: _Thing, number: int, now_s: float) -> ThingState:
     )
 
 
-def _datastream_state(row: _Datastream, now_s: float) -> DatastreamState:
+def _datastream_state(row: _Datastream, name: str, now_s: float) -> DatastreamState:
     times = [_end_s(observation.phenomenonTime) for observation in row.Observations]
     latest_s = times[0] if times else None
     period_s = usual_period_s(times, (row.properties or {}).get("period_s"))
     unit = _unit(row)
     return DatastreamState(
         id=row.id,
-        name=_stream_name(row),
+        name=name,
         unit=unit,
         value=french.result(row.Observations[0].result, unit) if times else french.UNKNOWN,
         latest_s=latest_s,
@@ -267,7 +273,8 @@ def _stream_name(row: _Datastream) -> str:
 
 def _unit(row: _Datastream) -> str | None:
     symbol = (row.unitOfMeasurement or {}).get("symbol")
-    return symbol if isinstance(symbol, str) and symbol else None
+    # UCUM writes "1" for a plain number: readers need no unit there.
+    return symbol if isinstance(symbol, str) and symbol not in ("", "1") else None
 
 
 def _is_exercise(row: _Row) -> bool:

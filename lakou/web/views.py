@@ -105,7 +105,7 @@ def _summary(network: NetworkState) -> dict[str, str]:
     return {
         "things": french.count(network.total, "objet", "objets"),
         "fresh": french.count(network.fresh, "flux à jour", "flux à jour"),
-        "silent": french.count(network.silent, "flux silencieux", "flux silencieux"),
+        "silent": french.count(network.silent, "flux silencieux ou inconnu", "flux silencieux ou inconnus"),
         "latest": french.age(network.latest_age_s),
     }
 

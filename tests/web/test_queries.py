@@ -93,3 +93,21 @@ def test_an_unreadable_answer_is_unavailable() -> None:
 
     with pytest.raises(Unavailable, match="cannot be read"):
         asyncio.run(read_network(Broken([]), ANONYMOUS, NOW_S))
+
+
+def test_two_datastreams_of_one_property_are_told_apart_and_a_plain_number_has_no_unit() -> None:
+    double = network((NOW_S - 5, 3))
+    first = double.things[0].streams[0]
+    first.symbol = "1"
+    double.things[0].streams.append(Stream(8, "Niveau", "m", []))
+
+    class Named(Double):
+        async def call(self, principal: Principal, method: str, target: str, /) -> Answer:
+            body = json.loads((await super().call(principal, method, target)).body)
+            for stream in body["value"][0]["Datastreams"]:
+                stream["name"] = f"Capteur {stream['@iot.id']}"
+            return Answer(200, json.dumps(body).encode())
+
+    streams = asyncio.run(read_network(Named(double.things), ANONYMOUS, NOW_S)).things[0].datastreams
+    assert [stream.name for stream in streams] == ["Capteur 7", "Capteur 8"]
+    assert streams[0].value == "3"

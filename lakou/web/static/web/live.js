@@ -91,7 +91,7 @@ function grow() {
     tally[current === 'fresh' ? 'fresh' : 'silent'] += 1;
   }
   tell('fresh', tally.fresh, 'flux à jour');
-  tell('silent', tally.silent, 'flux silencieux');
+  tell('silent', tally.silent, tally.silent >= 2 ? 'flux silencieux ou inconnus' : 'flux silencieux ou inconnu');
   mark();
   watch();
 }
