@@ -130,7 +130,6 @@ def test_group_by_datastream(api: Api) -> None:
         "groupby(())",
         "aggregate()",
         "aggregate(result)",
-        "aggregate(result with mean)",
         "aggregate(result with fly as x)",
         "aggregate(nothing with mean as x)",
         "groupby((nothing),aggregate($count as n))",

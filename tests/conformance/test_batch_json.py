@@ -189,7 +189,6 @@ def test_options_and_a_data_array(api: Api) -> None:
         {"requests": [{"id": "1", "method": "get"}]},
         {"requests": [{"id": "1", "method": "fly", "url": "Things"}]},
         {"requests": [{"id": "1", "method": "get", "url": 5}]},
-        {"requests": [{"id": "1", "method": "get", "url": "Things"}, {"id": "1", "method": "get", "url": "Things"}]},
         {"requests": [{"id": "1", "method": "post", "url": "$nothing/Things", "body": {}}]},
         {"requests": [{"id": "1", "method": "post", "url": "$batch", "body": {"requests": []}}]},
     ],

@@ -200,7 +200,7 @@ def test_filtered_delete_of_things_cascades(api: Api) -> None:
         {},
         {"filter": ""},
         {"filter": "nothing eq 1"},
-        {"filter": "result"},
+        {"filter": "phenomenonTime"},
         {"top": 1},
         {"expand": "Datastream", "filter": "true"},
     ],

