@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-import django_stubs_ext
 from csp.constants import NONCE, NONE, SELF
 
 from lakou.server import config as configuration
@@ -91,5 +90,3 @@ CONTENT_SECURITY_POLICY = {
 }
 
 LOGGING_CONFIG = None  # lakou.server.logs has set it up before Django is loaded
-
-django_stubs_ext.monkeypatch()
