@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import uvicorn
 from django.core.handlers.asgi import ASGIHandler
-from django.test import Client, override_settings
+from django.test import Client
 from playwright.sync_api import Browser, sync_playwright
 
 from lakou.server.static import StaticFiles
@@ -48,9 +48,7 @@ class Site:
         self.base = ""
         self.live_is_up = True
         self._pages: Any = ASGIHandler()
-        # The wheel's collected files are the server's matter: here they are read from the apps.
-        with override_settings(WHITENOISE_USE_FINDERS=True):
-            self._static = StaticFiles()
+        self._static = StaticFiles()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._readers: list[asyncio.Queue[str]] = []
 
@@ -122,7 +120,9 @@ def site() -> Iterator[Site]:
         yield started
 
 
-@pytest.fixture(scope="session")
+# Not for the whole run: while it is open, Playwright keeps an event loop running in this thread, and
+# `asyncio.run` in the tests of other files would refuse to start one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
     if CHROMIUM is None:

@@ -1,0 +1,77 @@
+"""The simulator and the pages on the running product, on each database: nothing stands in for anything."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from lakou.simulator import demo
+from lakou.simulator.client import Client
+from lakou.simulator.network import DEVICES, KEY_PREFIX
+from lakou.simulator.scenario import build_world
+from tests.harness.server import Server
+
+HOUR_S = 3600
+
+
+async def feed(server: Server, since_s: float, now_s: float) -> None:
+    client = Client(server.origin, server.token, asyncio.Event())
+    try:
+        feeds = await demo.build_network(client, int(since_s))
+        for each in feeds:
+            each.sent_until_s = int(since_s)
+        world = build_world("ordinaire", seed=demo.SEED, start_s=now_s)
+        await demo.send_due(client, feeds, world, lambda time_s: time_s, now_s)
+    finally:
+        await client.close()
+
+
+@pytest.fixture(scope="module")
+def fed(server: Server) -> Server:
+    """The product with the demonstration's network and its last hour, sent twice as after a cut."""
+    now_s = time.time()
+    asyncio.run(feed(server, now_s - HOUR_S, now_s))
+    asyncio.run(feed(server, now_s - HOUR_S, now_s))
+    return server
+
+
+def level_id(server: Server) -> int:
+    wanted = quote(f"properties/key eq '{KEY_PREFIX}lezarde-amont/niveau'")
+    found = httpx.get(f"{server.base}/Datastreams?$filter={wanted}").json()["value"]
+    assert len(found) == 1
+    return int(found[0]["@iot.id"])
+
+
+def test_sending_again_makes_neither_things_nor_observations_twice(fed: Server) -> None:
+    wanted = quote(f"startswith(properties/key,'{KEY_PREFIX}')")
+    assert httpx.get(f"{fed.base}/Things?$filter={wanted}&$count=true").json()["@iot.count"] == len(DEVICES)
+    rows = httpx.get(f"{fed.base}/Datastreams({level_id(fed)})/Observations?$top=1000").json()["value"]
+    times = [row["phenomenonTime"] for row in rows]
+    assert len(times) == len(set(times)) == HOUR_S // 60
+
+
+@pytest.mark.parametrize("address", ["/", "/poste"])
+def test_the_pages_show_the_fed_network(fed: Server, address: str) -> None:
+    answer = httpx.get(fed.origin + address)
+    assert answer.status_code == 200
+    assert "EXERCICE — données simulées" in answer.text
+    assert "Lézarde amont" in answer.text
+    assert "à jour" in answer.text
+
+
+def test_the_line_and_its_csv_hold_the_same_hour(fed: Server) -> None:
+    page = httpx.get(f"{fed.origin}/poste?flux={level_id(fed)}").text
+    assert "<polyline" in page
+    start = page.index(f"/sta/v1.1/Datastreams({level_id(fed)})/Observations?")
+    csv = httpx.get(fed.origin + page[start : page.index('"', start)].replace("&amp;", "&"))
+    assert csv.status_code == 200
+    assert len(csv.text.strip().splitlines()) == 1 + HOUR_S // 60
+
+
+@pytest.mark.parametrize("name", ["base.css", "parts.css", "live.js", "icon.svg"])
+def test_the_pages_files_are_served(fed: Server, name: str) -> None:
+    assert httpx.get(f"{fed.origin}/static/web/{name}").status_code == 200
