@@ -1,0 +1,48 @@
+"""`python -m bench.null_server --port P --data DIR`: the product as `lakou serve` runs it, on the null database.
+
+Only the observation store is another one; dispatcher, guard, tokens, uvicorn's settings are the product's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from unittest.mock import patch
+
+from bench.null_database import NullDatabase
+from lakou.identity.authority import TokenAuthority
+from lakou.sensorthings.access import Authority
+from lakou.sensorthings.service import Service, ServiceConfig
+from lakou.server import compose, config
+from lakou.server.commands import serve
+
+
+class NullService(Service):
+    """The service without a store."""
+
+    def __init__(self, config: ServiceConfig, authority: Authority) -> None:
+        super().__init__(config, authority)
+        self._database = NullDatabase()
+
+
+def make_service(configuration: config.Config) -> Service:
+    """In place of `compose.make_service`."""
+    from lakou.identity import authority
+
+    tokens: TokenAuthority = authority.TokenAuthority()
+    authority.install(tokens)
+    return NullService(ServiceConfig(data_dir=configuration.data_dir, base_url=configuration.base_url), tokens)
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(description="The server without a database")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    given = parser.parse_args()
+    with patch.object(compose, "make_service", make_service):
+        serve.start(config.load({"port": given.port, "data_dir": given.data}, environ={}))
+
+
+if __name__ == "__main__":
+    main()
