@@ -64,10 +64,11 @@ class NotFound(LakouError):
 
 
 class MethodNotAllowed(LakouError):
-    """405: the method does not exist on this resource."""
+    """405: the method does not exist on this resource; `allow` lists those that do."""
 
     status = 405
     code = "method_not_allowed"
+    allow = "GET, HEAD"
 
 
 class NotAcceptable(LakouError):

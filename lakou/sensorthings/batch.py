@@ -226,7 +226,10 @@ def _with_ids(value: Any, made: dict[str, str]) -> Any:
 
 async def _single(service: Service, whole: Request, part: Part, made: dict[str, str]) -> Answer:
     try:
-        found = await service.handle(_request(whole, part, made))
+        request = _request(whole, part, made)
+        if request.path.strip("/") in ("$batch", "%24batch"):
+            raise BadRequest("A batch holds no batch", code="batch")
+        found = await service.handle(request)
     except LakouError as error:
         return error_answer(error)
     _remember(part, found, made)
@@ -244,8 +247,6 @@ def _remember(part: Part, found: Answer, made: dict[str, str]) -> None:
         link = entity.get("@iot.selfLink") if isinstance(entity, dict) else None
         if isinstance(link, str):
             made[part.id] = link.rpartition("/")[2]
-
-
 
 
 async def _change_set(service: Service, whole: Request, parts: list[Part], made: dict[str, str]) -> list[Done]:

@@ -34,6 +34,8 @@ async def create_observations(request: Request, submit: Submit, limits: Limits) 
     for n, group in enumerate(groups):
         items.extend(_group(group, f"/{n}"))
     outcomes = await _store(items, request.principal, submit, limits)
+    if "resultMetadata=" in request.query and "resultMetadata=full" not in request.query:
+        return json_answer(201, [o if isinstance(o, int) else _said(o) for o in outcomes])
     base = f"{request.base}/Observations("
     return json_answer(201, [f"{base}{o})" if isinstance(o, int) else _said(o) for o in outcomes])
 
@@ -56,6 +58,8 @@ def _group(group: Any, place: str) -> list[Observation | LakouError]:
     components, rows = group.get("components"), group.get("dataArray")
     if not isinstance(components, list) or not all(isinstance(c, str) for c in components):
         raise BadRequest("components is an array of names", place=f"{place}/components", code="type_mismatch")
+    if len(set(components)) < len(components):
+        raise BadRequest("A component is named twice", place=f"{place}/components", code="data_array")
     if not isinstance(rows, list):
         raise BadRequest("dataArray is an array of arrays", place=f"{place}/dataArray", code="type_mismatch")
     if "result" not in components:
@@ -64,9 +68,7 @@ def _group(group: Any, place: str) -> list[Observation | LakouError]:
     return [_item(components, row, ref, multi, f"{place}/dataArray/{n}") for n, row in enumerate(rows)]
 
 
-def _item(
-    components: list[str], row: Any, stream_id: int, multi: bool, place: str
-) -> Observation | LakouError:
+def _item(components: list[str], row: Any, stream_id: int, multi: bool, place: str) -> Observation | LakouError:
     if not isinstance(row, list) or len(row) != len(components):
         return BadRequest("A row has one value for each component", place=place, code="data_array")
     body = dict(zip(components, row, strict=True))
@@ -114,9 +116,7 @@ def _one(session: Session, principal: Principal, item: Observation | LakouError)
         return error
 
 
-async def ndjson(
-    request: Request, stream_id: int | None, *, multi: bool, submit: Submit, limits: Limits
-) -> Answer:
+async def ndjson(request: Request, stream_id: int | None, *, multi: bool, submit: Submit, limits: Limits) -> Answer:
     """One Observation a line, read and committed as it comes; answers with counts and the first errors.
 
     Lines name their Datastream unless the path does. Work already committed stays when a later line is bad:

@@ -29,7 +29,7 @@ _COMMON: list[Header] = [(b"x-content-type-options", b"nosniff"), (b"access-cont
 _EXPOSED = b"Location, ETag, Server-Timing, Retry-After"
 
 
-class Disconnected(Exception):  # noqa: N818  the client went away; nobody is to be told
+class Disconnected(Exception):
     """The client left before its request was complete."""
 
 
@@ -49,9 +49,7 @@ async def respond(service: Service, scope: Scope, receive: Receive, send: Send) 
     await _send(send, method, answer)
 
 
-async def _answer(
-    service: Service, scope: Scope, method: str, headers: dict[bytes, bytes], receive: Receive
-) -> Answer:
+async def _answer(service: Service, scope: Scope, method: str, headers: dict[bytes, bytes], receive: Receive) -> Answer:
     if method == "OPTIONS":
         return _preflight()
     raw: bytes = scope.get("raw_path") or scope["path"].encode()

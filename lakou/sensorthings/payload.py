@@ -188,7 +188,7 @@ def _reset(type_: EntityType, found: Tree, place: str) -> None:
             continue
         if prop.required:
             raise BadRequest(f"{type_.name} needs '{prop.name}'", place=f"{place}/{prop.name}", code="missing")
-        found.columns.update({column: None for column in prop.columns})
+        found.columns.update(dict.fromkeys(prop.columns))
 
 
 def _entity(type_: EntityType, body: Any, place: str, *, partial: bool) -> Tree:
@@ -198,9 +198,9 @@ def _entity(type_: EntityType, body: Any, place: str, *, partial: bool) -> Tree:
     if type_ is OBSERVATION and not partial:
         check_observation(body, place)
         found.reading = reading(body, place)
-        for link in type_.links:
-            if link.name != "FeatureOfInterest" and body.get(link.name) is not None:
-                found.links[link.name] = [_linked(link, body[link.name], f"{place}/{link.name}")]
+        for stream in type_.links:
+            if stream.name != "FeatureOfInterest" and body.get(stream.name) is not None:
+                found.links[stream.name] = [_linked(stream, body[stream.name], f"{place}/{stream.name}")]
         found.columns = {"result_type": found.reading.result_type}
         return found
     for name, value in body.items():

@@ -122,9 +122,7 @@ class Reading:
             flat.check_csv(plan)
         metadata = _METADATA.get((options.result_metadata or "full").lower())
         if metadata is None:
-            raise BadRequest(
-                "$resultMetadata is full, minimal or off", place="$resultMetadata", code="option_value"
-            )
+            raise BadRequest("$resultMetadata is full, minimal or off", place="$resultMetadata", code="option_value")
         statement = sql.page(self._readers.dialect, plan, request.principal)
         return Prepared(target, options, plan, statement, Style(request.base, metadata), form)
 
@@ -160,7 +158,7 @@ class Reading:
         ((low, high),) = await self._readers.rows(sql.highest_id(dialect, plan.type), timeout)
         if low is None or high - low < SAMPLE:
             rows = await self._readers.rows(sql.count(dialect, plan, principal), timeout)
-            return {"@iot.count": rows[0][0]}
+            return {"@iot.count": rows[0][0], "@lakou.countMode": "exact"}
         sample = [random.randint(low, high) for _ in range(SAMPLE)]  # noqa: S311  statistics, not secrets
         rows = await self._readers.rows(sql.count(dialect, plan, principal, sorted(set(sample))), timeout)
         estimate = round(rows[0][0] / len(set(sample)) * (high - low + 1))
@@ -186,9 +184,7 @@ class Reading:
                 body |= {} if plan.single else sets.head(plan, shown, style, url=url, count=count, more=more)
                 return Answer(200, [(b"content-type", b"application/geo+json")], jsontext.encode(body))
             case "dataarray":
-                return json_answer(
-                    200, sets.data_array(plan, rows, style, prepared.options, url=url, count=count)
-                )
+                return json_answer(200, sets.data_array(plan, rows, style, prepared.options, url=url, count=count))
         if target.ref:
             if plan.single:
                 return json_answer(200, {"@iot.selfLink": f"{style.base}/{plan.type.plural}({rows[0][0]})"})
@@ -269,7 +265,7 @@ def _show_member(prepared: Prepared, row: Row) -> Answer:
     name = "@iot.id" if target.member.kind is Kind.ID else target.member.name
     if target.sub:
         value = _member_or_404(entities.plain(value), target)
-        name = str(target.sub[-1])
+        name = target.label
     if value is None:
         return empty(204)
     if not target.raw:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 
 from lakou.kernel import jsontext
-from lakou.kernel.errors import LakouError, Unauthorized, Unavailable
+from lakou.kernel.errors import LakouError, MethodNotAllowed, Unauthorized, Unavailable
 from lakou.sensorthings.access import Principal
 
 Header = tuple[bytes, bytes]
@@ -62,11 +62,20 @@ def empty(status: int, headers: Sequence[Header] = ()) -> Answer:
     return Answer(status, list(headers), b"")
 
 
+def not_allowed(message: str, allow: str, hint: str | None = None) -> MethodNotAllowed:
+    """The error for a method that a resource does not have; `allow` as in the header of that name."""
+    error = MethodNotAllowed(message, hint=hint)
+    error.allow = allow
+    return error
+
+
 def error_answer(error: LakouError) -> Answer:
     """The answer of an error: code, message, place and hint; never more."""
     headers: list[Header] = []
     if isinstance(error, Unavailable):
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", error.allow.encode()))
     if isinstance(error, Unauthorized):
         headers.append((b"www-authenticate", b'Bearer realm="lakou", Basic realm="lakou", charset="UTF-8"'))
     return json_answer(error.status, error.body(), headers)

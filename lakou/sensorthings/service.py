@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from lakou.kernel.errors import BadRequest, LakouError, MethodNotAllowed, Unavailable
+from lakou.kernel.errors import BadRequest, LakouError, Unavailable
 from lakou.sensorthings import batch, bulk, http, root
 from lakou.sensorthings.access import Authority, Principal
 from lakou.sensorthings.feed import Feed
@@ -22,7 +22,7 @@ from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.model import MULTI_DATASTREAM, OBSERVATION
 from lakou.sensorthings.plan.target import resolve
 from lakou.sensorthings.reading import Reading
-from lakou.sensorthings.request import Answer, Request, empty, error_answer, json_answer
+from lakou.sensorthings.request import Answer, Request, empty, error_answer, json_answer, not_allowed
 from lakou.sensorthings.store import databases
 from lakou.sensorthings.store.database import Database
 from lakou.sensorthings.store.readers import Readers
@@ -143,10 +143,12 @@ class Service:
             case "POST" if request.media_type in ("application/x-ndjson", "application/ndjson"):
                 return await self._ndjson(request)
             case "POST" | "PATCH" | "PUT" | "DELETE":
-                if path in ("", "CreateObservations", "$batch"):
-                    raise MethodNotAllowed(f"{request.method} is not possible here")
+                if path in ("CreateObservations", "$batch"):
+                    raise not_allowed(f"{request.method} is not possible here", "POST")
+                if not path:
+                    raise not_allowed(f"{request.method} is not possible here", "GET, HEAD")
                 return await self._write(request)
-        raise MethodNotAllowed(f"There is no method {request.method[:20]}")
+        raise not_allowed(f"There is no method {request.method[:20]}", "GET, HEAD, POST, PATCH, PUT, DELETE")
 
     async def _read(self, request: Request) -> Answer:
         if self._reading is None:

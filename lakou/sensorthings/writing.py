@@ -12,7 +12,7 @@ import msgspec
 
 from lakou.kernel import jsontext
 from lakou.kernel import time as clock
-from lakou.kernel.errors import BadRequest, Forbidden, MethodNotAllowed, NotFound, Unauthorized, UnsupportedMediaType
+from lakou.kernel.errors import BadRequest, Forbidden, NotFound, Unauthorized, UnsupportedMediaType
 from lakou.sensorthings import jsonpatch, payload, replay, version
 from lakou.sensorthings.access import Principal
 from lakou.sensorthings.grammar.lexer import GrammarLimits
@@ -20,20 +20,21 @@ from lakou.sensorthings.grammar.options import parse_query_string
 from lakou.sensorthings.grammar.path import parse_path
 from lakou.sensorthings.grammar.tree import Options
 from lakou.sensorthings.limits import Limits
-from lakou.sensorthings.model import MULTI_DATASTREAM, OBSERVATION, EntityType
+from lakou.sensorthings.model import FEATURE, MULTI_DATASTREAM, OBSERVATION, EntityType
 from lakou.sensorthings.payload import Ref, Tree
 from lakou.sensorthings.plan.read import Asker, plan_read
 from lakou.sensorthings.plan.target import Target, resolve
 from lakou.sensorthings.plan.values import Hop
 from lakou.sensorthings.render.entities import Style, plain, renderer, result
-from lakou.sensorthings.request import Answer, Header, Request, empty, json_answer
+from lakou.sensorthings.request import Answer, Header, Request, empty, json_answer, not_allowed
 from lakou.sensorthings.sql import read as sql
 from lakou.sensorthings.store import deleting, entities
 from lakou.sensorthings.store.observing import Observation, observe
 from lakou.sensorthings.store.session import Session
 from lakou.sensorthings.work import Work, Written
 
-JSON_TYPES = ("application/json", "", "application/json;odata=verbose", "text/plain", "application/octet-stream")
+JSON_TYPES = ("application/json", "")
+_READ, _SET, _ENTITY = "GET, HEAD", "GET, HEAD, POST, DELETE", "GET, HEAD, PATCH, PUT, DELETE"
 PATCH_TYPE = "application/json-patch+json"
 
 
@@ -50,7 +51,7 @@ class Writing:
         target = resolve(parse_path(request.path, self._grammar))
         options = parse_query_string(request.query, self._grammar)
         if target.member is not None or target.count:
-            raise MethodNotAllowed(f"{request.method} is not possible on a property", hint="PATCH the entity.")
+            raise not_allowed(f"{request.method} is not possible on a property", _READ, "PATCH the entity.")
         match request.method:
             case "POST":
                 work = self._post(request, target, options)
@@ -59,7 +60,7 @@ class Writing:
             case "DELETE":
                 work = self._delete(request, target, options)
             case _:
-                raise MethodNotAllowed(f"{request.method[:20]} is not possible here")
+                raise not_allowed(f"{request.method[:20]} is not possible here", _READ)
         key = request.header(b"idempotency-key")
         return work if key is None else replay.once(work, request, key)
 
@@ -67,7 +68,7 @@ class Writing:
 
     def _post(self, request: Request, target: Target, options: Options) -> Work:
         if target.single or target.ref:
-            raise MethodNotAllowed("Entities are created in a set", hint="POST to the set, or PATCH the entity.")
+            raise not_allowed("Entities are created in a set", _ENTITY, "POST to the set, or PATCH the entity.")
         body = _json_body(request)
         hops, type_ = target.hops, target.type
         parent, link = (hops[-2], hops[-1].link) if len(hops) > 1 else (None, None)
@@ -81,7 +82,9 @@ class Writing:
             if parent is not None and link is not None:
                 parent_id = reach(session, principal, hops[:-1])
                 tree.set_links(link.inverse, [Ref(parent_id, "")])
-                if parent.type is not OBSERVATION:
+                if tree.reading is not None and parent.type is FEATURE:
+                    tree.reading.feature = Ref(parent_id, "")
+                if parent.type not in (OBSERVATION, FEATURE):
                     entities.own(session, principal, parent.type, parent_id)
             return Written(type_, entities.create(session, principal, tree), created=True)
 
@@ -109,7 +112,7 @@ class Writing:
 
     def _change(self, request: Request, target: Target, options: Options) -> Work:
         if not target.single or target.ref:
-            raise MethodNotAllowed("A set cannot be changed as a whole", hint="PATCH one entity.")
+            raise not_allowed("A set cannot be changed as a whole", _SET, "PATCH one entity.")
         type_, principal = target.type, request.principal
         body = _json_body(request, patch=True)
         is_patch = request.media_type == PATCH_TYPE
@@ -163,7 +166,9 @@ class Writing:
             prop = type_.property(name)
             if prop is not None and (prop.required or name == "phenomenonTime"):
                 raise BadRequest(f"'{name}' cannot be removed", place=f"/{name}", code="missing")
-        changed = {k: v for k, v in after.items() if k not in before or before[k] != v or type(before[k]) is not type(v)}
+        changed = {
+            k: v for k, v in after.items() if k not in before or before[k] != v or type(before[k]) is not type(v)
+        }
         changed |= dict.fromkeys(removed)
         if "location" in changed or "feature" in changed:
             changed.setdefault("encodingType", after.get("encodingType"))
@@ -176,7 +181,7 @@ class Writing:
     def _delete(self, request: Request, target: Target, options: Options) -> Work:
         principal, type_ = request.principal, target.type
         if target.ref:
-            raise MethodNotAllowed("A $ref cannot be deleted")
+            raise not_allowed("A $ref cannot be deleted", _READ)
         if target.single:
             expected = request.header(b"if-match")
 
@@ -238,9 +243,7 @@ def reach(session: Session, principal: Principal, hops: tuple[Hop, ...]) -> int:
 def _json_body(request: Request, *, patch: bool = False) -> Any:
     kind = request.media_type
     if kind not in JSON_TYPES and not (patch and kind == PATCH_TYPE):
-        raise UnsupportedMediaType(
-            f"The body is '{kind[:60]}'", place="Content-Type", hint="Send application/json."
-        )
+        raise UnsupportedMediaType(f"The body is '{kind[:60]}'", place="Content-Type", hint="Send application/json.")
     if not request.body:
         raise BadRequest("The body is empty", code="json_syntax", place="/")
     return jsontext.decode(request.body)

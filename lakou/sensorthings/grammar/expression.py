@@ -47,8 +47,8 @@ def parse_orderby(
     while True:
         node = parser.expression()
         word = parser.current
-        descending = word.kind == NAME and word.text == "desc"
-        if word.kind == NAME and word.text in _DIRECTIONS:
+        descending = word.kind == NAME and word.text.lower() == "desc"
+        if word.kind == NAME and word.text.lower() in _DIRECTIONS:
             parser.advance()
         terms.append(tree.OrderBy(node, descending))
         if not parser.take(","):

@@ -50,7 +50,10 @@ def plan_apply(target: Target, options: tree.Options, asker: Asker) -> ApplyPlan
 
 def _key(key: tree.Path | tree.Bucket, scope: Scope) -> KeyPlan:
     if isinstance(key, tree.Bucket):
-        value = expression.coerce(expression.path(key.path, scope), Type.INSTANT, scope.place(key.at))
+        found = expression.path(key.path, scope)
+        if found.type not in expression.TIMES:
+            raise BadRequest("A bucket is of a time", place=scope.place(key.at), code="apply", hint="phenomenonTime")
+        value = expression.coerce(found, Type.INSTANT, scope.place(key.at))
         return KeyPlan(key.alias, value, key.width)
     field = expression.path(key, scope)
     if any(link.many for link in field.links):

@@ -104,6 +104,13 @@ def value(node: tree.Expression, scope: Scope) -> Expression:
 def path(node: tree.Path, scope: Scope) -> Field:
     """A path of links and a property, e.g. `Datastream/Thing/properties/floors[0]`."""
     level, owner, links, rest = _walk(node, scope)
+    if not rest and links:
+        raise BadRequest(
+            f"'{links[-1].name}' is a link, not a value",
+            place=scope.place(node.at),
+            code="unknown_name",
+            hint=f"'{links[-1].name}/id' or one of its properties",
+        )
     name = rest[0] if rest else "id"
     if name in ("@iot.selfLink", "@iot.navigationLink"):
         raise BadRequest(f"'{name}' cannot be used in an expression", place=scope.place(node.at), code="unknown_name")
@@ -170,13 +177,21 @@ def _boolean(node: tree.Expression, scope: Scope) -> Expression:
         case tree.Not(operand=operand):
             return Not(_boolean(operand, scope))
         case tree.In(item=item, options=options):
-            left = value(item, scope)
-            alternatives = tuple(compare("eq", left, value(o, scope), scope.place(node.at)) for o in options)
+            sought = value(item, scope)
+            alternatives = tuple(compare("eq", sought, value(o, scope), scope.place(node.at)) for o in options)
             return Or(alternatives) if alternatives else Const(Type.BOOLEAN, False)
         case tree.Any():
             return _some(node, scope)
         case _:
-            return coerce(value(node, scope), Type.BOOLEAN, scope.place(node.at))
+            found = value(node, scope)
+            if isinstance(found, Field) and found.property.kind is Kind.RESULT and not found.sub:
+                raise BadRequest(
+                    "A filter is a truth value",
+                    place=scope.place(node.at),
+                    code="type_mismatch",
+                    hint="Write 'eq true'.",
+                )
+            return coerce(found, Type.BOOLEAN, scope.place(node.at))
 
 
 def _some(node: tree.Any, scope: Scope) -> Expression:
@@ -221,9 +236,17 @@ def _same_type(left: Expression, right: Expression, place: str) -> tuple[Express
         return left, coerce(right, Type.INSTANT, place)
     if right.type in TIMES and isinstance(left, Const):
         return coerce(left, Type.INSTANT, place), right
+    for one, other in ((left, right), (right, left)):
+        if _is_id(one) and isinstance(other, Const) and other.type is Type.TEXT:
+            number = Const(Type.NUMBER, int(other.value) if other.value.isdecimal() and len(other.value) < 19 else None)
+            return (one, number) if one is left else (number, one)
     if isinstance(right, Const):
         return left, coerce(right, left.type, place)
     return coerce(left, right.type, place), right
+
+
+def _is_id(found: Expression) -> bool:
+    return isinstance(found, Field) and found.property.kind is Kind.ID
 
 
 def coerce(found: Expression, wanted: Type, place: str) -> Expression:
@@ -241,11 +264,6 @@ def coerce(found: Expression, wanted: Type, place: str) -> Expression:
             return Const(Type.INSTANT, days * DAY)
         case Const(type=Type.TEXT, value=text) if wanted is Type.INSTANT:
             return Const(Type.INSTANT, time.parse_instant(text))
-        case Const(type=Type.TEXT, value=text) if wanted is Type.NUMBER:
-            try:
-                return Const(Type.NUMBER, int(text) if len(text) < 19 else float(text))
-            except ValueError:
-                return Const(Type.NUMBER, None)
     raise BadRequest(
         f"A {wanted.value} is needed here, this is a {found.type.value}", place=place, code="type_mismatch"
     )
@@ -348,5 +366,3 @@ def _push(node: Expression, *, negated: bool) -> Expression:
             return msgspec.structs.replace(node, negated=flag != negated)
         case _:
             return Not(node) if negated else node
-
-

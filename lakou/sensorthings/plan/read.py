@@ -79,7 +79,7 @@ def _plan(
         parts=parts,
         explicit=options.select is not None,
         show_id=show_id,
-        show_self=options.select is None,
+        show_self=options.select is None or _names(options.select, "@iot.selfLink"),
         distinct=distinct,
         pairs=options.pairs,
     )
@@ -107,9 +107,11 @@ def _selection(
             whole.update(p.name for p in type_.properties)
             show_id = True
             continue
+        if name == "@iot.selfLink" and len(item.segments) == 1:
+            continue
         prop = type_.property(str(name))
         link = type_.link(str(name))
-        if prop is None and link is None:
+        if (prop is None and link is None) or (link is not None and len(item.segments) > 1):
             raise expression.unknown_name(str(name), type_, place)
         if link is not None:
             links.append(link)
@@ -124,6 +126,10 @@ def _selection(
                 parts.setdefault(prop.name, []).append(item.segments[1:])
     deep = tuple((name, tuple(subs)) for name, subs in parts.items() if name not in whole)
     return (ID, *(p for p in properties if p.kind is not Kind.ID)), tuple(links), deep, show_id
+
+
+def _names(select: tuple[tree.Path, ...], name: str) -> bool:
+    return any(item.segments == (name,) for item in select)
 
 
 def _stream_links(
@@ -154,8 +160,7 @@ def _order(type_: EntityType, options: tree.Options, scope: Scope) -> tuple[Orde
     if not terms and type_ is OBSERVATION:
         terms.append(Order(expression.path(tree.Path(("phenomenonTime",)), scope), False, False))
     if not any(isinstance(t.value, Field) and t.value.property is ID and not t.value.links for t in terms):
-        descending = bool(terms) and terms[-1].descending
-        terms.append(Order(expression.path(tree.Path(("id",)), scope), descending, False))
+        terms.append(Order(expression.path(tree.Path(("id",)), scope), False, False))
     return tuple(terms)
 
 

@@ -14,13 +14,15 @@ from lakou.sensorthings.plan.values import Hop
 class Target(msgspec.Struct, frozen=True):
     """What a URL addresses. `single` means one entity; else a set.
 
-    `member` with `sub` is a property path, `raw` its $value; `ref` is $ref; `count` is $count.
+    `member` with `sub` is a property path whose last step is written `label`, `raw` its $value; `ref` is $ref;
+    `count` is $count.
     """
 
     hops: tuple[Hop, ...]
     single: bool
     member: Property | None = None
     sub: tuple[str | int, ...] = ()
+    label: str = ""
     raw: bool = False
     ref: bool = False
     count: bool = False
@@ -89,7 +91,7 @@ def _tail(hops: tuple[Hop, ...], single: bool, segments: list[tree.Segment]) -> 
         sub += split_path(segment.name)
     if sub and prop.kind not in (Kind.OBJECT, Kind.JSON, Kind.GEOMETRY, Kind.RESULT, Kind.AREA):
         raise _unknown(segments[-1], "")
-    return Target(hops, True, prop, tuple(sub), raw=raw)
+    return Target(hops, True, prop, tuple(sub), names[-1], raw=raw)
 
 
 def _unknown(segment: tree.Segment, known: str) -> NotFound:

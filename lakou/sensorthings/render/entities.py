@@ -22,6 +22,8 @@ Put = Callable[[Row, dict[str, Any], str], None]
 """One step: reads the row, puts a member into the entity, whose selfLink is the last argument."""
 
 _decode = msgspec.json.Decoder().decode
+_SLIVER = 5e-8
+"""Half a centimetre on the ground, in degrees."""
 
 
 class Style(msgspec.Struct, frozen=True):
@@ -57,8 +59,7 @@ def renderer(plan: ReadPlan, style: Style) -> Callable[[Row], dict[str, Any]]:
     multi = at if plan.extras else None
     at += len(plan.extras)
     if full:
-        for link in plan.links:
-            steps.append(_navigation(link.name, multi))
+        steps += [_navigation(link.name, multi) for link in plan.links]
     for expand in plan.expands:
         steps.append(_expanded(expand, at, style))
         at += 2 if _has_count(expand) else 1
@@ -140,9 +141,7 @@ def reader(prop: Property, at: int) -> Callable[[Row], Any]:
         case Kind.INTERVAL:
             return lambda row: None if row[at] is None else format_interval(row[at], row[at + 1])
         case Kind.TIME:
-            return lambda row: (
-                format_instant(row[at]) if row[at + 1] is None else format_interval(row[at], row[at + 1])
-            )
+            return lambda row: format_instant(row[at]) if row[at + 1] is None else format_interval(row[at], row[at + 1])
         case Kind.AREA:
             return lambda row: area(row[at])
         case Kind.RESULT:
@@ -167,13 +166,21 @@ def result(kind: int, number: float | None, boolean: Any, text: str | None, json
 
 
 def area(corners: Any) -> dict[str, Any] | None:
-    """A bounding box as a GeoJSON Polygon; from [min x, min y, max x, max y] as JSON text or list."""
+    """A bounding box as a GeoJSON Polygon (18-088 §8.2.4), from [min x, min y, max x, max y] as JSON text or list.
+
+    A box without width or height is given one of about a centimetre, for a Polygon must have an area (RFC 7946 §3.1.6).
+    """
     if isinstance(corners, str):
         corners = _decode(corners)
     if corners is None or corners[0] is None:
         return None
-    x, y, u, v = corners
+    x, u = _widened(corners[0], corners[2])
+    y, v = _widened(corners[1], corners[3])
     return {"type": "Polygon", "coordinates": [[[x, y], [u, y], [u, v], [x, v], [x, y]]]}
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    return (low, high) if low < high else (round(low - _SLIVER, 9), round(high + _SLIVER, 9))
 
 
 def plain(value: Any) -> Any:
@@ -185,7 +192,9 @@ def pick(value: Any, parts: Sequence[Sequence[str | int]]) -> Any:
     """Only the asked members of a JSON value, in their nesting (extension DeepSelect)."""
     out: Any = {}
     for part in parts:
-        found = member(value, part)
+        found = member(value, part, _ABSENT)
+        if found is _ABSENT:
+            continue
         into = out
         for name in part[:-1]:
             into = into.setdefault(str(name), {})
@@ -193,16 +202,18 @@ def pick(value: Any, parts: Sequence[Sequence[str | int]]) -> Any:
     return out
 
 
-def member(value: Any, path: Sequence[str | int]) -> Any:
-    """The value at a path of names and indexes, None when there is none."""
+_ABSENT = object()
+
+
+def member(value: Any, path: Sequence[str | int], absent: Any = None) -> Any:
+    """The value at a path of names and indexes, `absent` when there is none."""
     for step in path:
-        if isinstance(value, dict):
-            value = value.get(str(step))
-        elif isinstance(value, list) and isinstance(step, int | str) and str(step).isdecimal():
-            index = int(step)
-            value = value[index] if index < len(value) else None
+        if isinstance(value, dict) and str(step) in value:
+            value = value[str(step)]
+        elif isinstance(value, list) and str(step).isdecimal() and int(step) < len(value):
+            value = value[int(step)]
         else:
-            return None
+            return absent
     return value
 
 
@@ -334,5 +345,3 @@ def _plain_at(at: int) -> Callable[[Row], Any]:
 
 def _wire_name(prop: Property) -> str:
     return "@iot.id" if prop.kind is Kind.ID else prop.name
-
-

@@ -95,17 +95,9 @@ def _shown(value: Any) -> Any:
         return jsontext.encode(value).decode()
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):
+    if isinstance(value, str) and value.startswith(_FORMULA):
         return "'" + value
     return "" if value is None else value
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def to_geojson(plan: ReadPlan, rows: Sequence[Row], style: Style) -> dict[str, Any]:

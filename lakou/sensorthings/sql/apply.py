@@ -19,7 +19,7 @@ def apply(dialect: Dialect, plan: ApplyPlan, reader: Principal) -> Statement:
     """Rows of (keys…, aggregates…) in the order of the keys; bucket keys are instants."""
     writer = Writer(dialect, reader)
     alias = writer.alias()
-    env = {(0, ()): alias}
+    env: Environment = {(0, ()): alias}
     where = belongs(writer, plan.source, alias)
     if plan.where is not None:
         where.append(condition(writer, plan.where, env))
@@ -53,9 +53,7 @@ def _inner(aggregate: AggregatePlan, value: str, alias: str, partition: str) -> 
         return value
     down = " desc" if aggregate.method == "last" else ""
     known = f"(case when {value} is null then 1 else 0 end)"
-    return (
-        f"first_value({value}) over ({partition} order by {known}, {alias}.time_start{down}, {alias}.id{down})"
-    )
+    return f"first_value({value}) over ({partition} order by {known}, {alias}.time_start{down}, {alias}.id{down})"
 
 
 def _is_sum(dialect: Dialect, aggregate: AggregatePlan) -> bool:

@@ -50,6 +50,9 @@ def condition(writer: Writer, node: Expression, env: Environment) -> str:
         case Some():
             return _some(writer, node, env)
     missing = _next_hops(node, env)
+    if missing and isinstance(node, IsNull) and not node.negated:
+        there = _through(writer, missing[0], [node], env)
+        return f"({there} or not {_through(writer, missing[0], [], env)})"
     if missing:
         return _through(writer, missing[0], [node], env)
     return _leaf(writer, node, env)
@@ -61,10 +64,10 @@ def _all(writer: Writer, terms: list[Expression], env: Environment) -> str:
     groups: list[tuple[set[Key], list[Expression]]] = []
     for term in terms:
         keys = set(_next_hops(term, env))
-        if not keys or isinstance(term, Some):
+        if not keys or isinstance(term, Some) or (isinstance(term, IsNull) and not term.negated):
             parts.append(condition(writer, term, env))
             continue
-        together = [term]
+        together: list[Expression] = [term]
         for group in [g for g in groups if g[0] & keys]:
             groups.remove(group)
             keys |= group[0]
@@ -88,7 +91,7 @@ def _through(writer: Writer, key: Key, terms: list[Expression], env: Environment
     link = links[-1]
     near, far = env[(level, links[:-1])], writer.alias()
     inner = {**env, key: far}
-    body = _all(writer, terms, inner)
+    body = _all(writer, terms, inner) if terms else ""
     source, joined = writer.reached(link, near, far)
     seen = writer.visible(far, link.type, link, f"{near}.id")
     alone = all(key in _prefixes(field) for term in terms for field in fields(term))

@@ -6,7 +6,7 @@ A literal percent sign is doubled: the driver reads `%(name)s` as a placeholder.
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from lakou.sensorthings.plan.values import Type
 from lakou.sensorthings.sql.dialect import Dialect, Micros
@@ -31,7 +31,7 @@ class Postgres(Dialect):
     """Times as timestamptz, JSON by jsonb paths, geometry by PostGIS."""
 
     name = "postgres"
-    functions = {
+    functions: ClassVar[dict[str, str]] = {
         "substringof": "(strpos({1}, {0}) > 0)",
         "contains": "(strpos({0}, {1}) > 0)",
         "startswith": "starts_with({0}, {1})",
@@ -116,10 +116,8 @@ class Postgres(Dialect):
         return value
 
     def json_value(self, column: str, path: tuple[str | int, ...]) -> str:
-        if not path:
-            return f"{column}::jsonb"
-        steps = ", ".join("'" + str(p).replace("'", "''").replace("%", "%%") + "'" for p in path)
-        return f"({column}::jsonb #> array[{steps}])"
+        steps = "".join(f" -> {p}" if isinstance(p, int) else f" -> {_literal(p)}" for p in path)
+        return f"({column}::jsonb{steps})"
 
     def json_arm(self, column: str, path: tuple[str | int, ...], kind: Type) -> str:
         found = self.json_value(column, path)
@@ -165,7 +163,7 @@ class Postgres(Dialect):
 
     def box_geometry(self, alias: str) -> str:
         corners = f"{alias}.min_x, {alias}.min_y, {alias}.max_x, {alias}.max_y, 4326"
-        return f"(case when {alias}.min_x is not null then ST_MakeEnvelope({corners}) end)"
+        return f"(case when {alias}.min_x is not null then ST_Envelope(ST_MakeEnvelope({corners})) end)"
 
     def truth(self, value: bool) -> str:
         return "true" if value else "false"
@@ -178,3 +176,8 @@ class Postgres(Dialect):
 
     def encode_set(self, values: list[int]) -> Any:
         return values
+
+
+def _literal(name: str) -> str:
+    """A member name as an SQL literal, for a driver that reads percent signs."""
+    return "'" + name.replace("'", "''").replace("%", "%%") + "'"

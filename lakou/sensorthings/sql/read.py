@@ -11,7 +11,7 @@ from lakou.sensorthings.model import EntityType, ForeignKey, JsonReference, Kind
 from lakou.sensorthings.plan.values import ExpandPlan, Expression, Field, Hop, Order, ReadPlan, Type
 from lakou.sensorthings.sql import extents
 from lakou.sensorthings.sql.dialect import Dialect, Statement
-from lakou.sensorthings.sql.expression import condition, scalar, through_to_one
+from lakou.sensorthings.sql.expression import Environment, condition, through_to_one
 from lakou.sensorthings.sql.writer import Writer, conjunction
 
 Columns = list[tuple[str, str]]
@@ -26,7 +26,7 @@ def page(dialect: Dialect, plan: ReadPlan, reader: Principal) -> Statement:
     alias = writer.alias()
     if plan.distinct:
         return writer.statement(_distinct(writer, plan, alias))
-    env = {(0, ()): alias}
+    env: Environment = {(0, ()): alias}
     columns = [dialect.text(c) if kind == "json" else c for c, kind in _columns(writer, plan, alias)]
     if not plan.single:
         columns += [through_to_one(writer, term.value, env) for term in plan.order]
@@ -206,7 +206,7 @@ def _middle(source: str) -> str:
 def _order(writer: Writer, plan: ReadPlan, alias: str) -> str:
     if not plan.order:
         return ""
-    env = {(0, ()): alias}
+    env: Environment = {(0, ()): alias}
     terms = [_term(writer, term, through_to_one(writer, term.value, env)) for term in plan.order]
     return f" order by {', '.join(terms)}"
 
@@ -230,7 +230,7 @@ def _positioned(writer: Writer, plan: ReadPlan, alias: str, text: str) -> tuple[
     return text, f" order by {middle}.{link.by.position}"
 
 
-def _after(writer: Writer, plan: ReadPlan, env: dict[tuple[int, tuple[Link, ...]], str]) -> str:
+def _after(writer: Writer, plan: ReadPlan, env: Environment) -> str:
     """The rows after those values in the order: a row comparison where an index can serve it."""
     values = plan.after or ()
     terms = [(t, through_to_one(writer, t.value, env), v) for t, v in zip(plan.order, values, strict=True)]
@@ -246,7 +246,11 @@ def _after(writer: Writer, plan: ReadPlan, env: dict[tuple[int, tuple[Link, ...]
         if beyond is not None:
             alternatives.append(conjunction([*equal, beyond]))
         equal.append(f"{text} is null" if value is None else f"{text} = {_bound(writer, term.value, value)}")
-    return "(" + " or ".join(f"({a})" for a in alternatives) + ")"
+    any_of = "(" + " or ".join(f"({a})" for a in alternatives) + ")"
+    first, text, value = terms[0]
+    if first.nullable or value is None:
+        return any_of
+    return f"{text} {'<=' if first.descending else '>='} {_bound(writer, first.value, value)} and {any_of}"
 
 
 def _beyond(writer: Writer, term: Order, text: str, value: object) -> str | None:
@@ -307,6 +311,3 @@ def _distinct_columns(writer: Writer, plan: ReadPlan, alias: str) -> Columns:
 def distinct_width(field: Field) -> int:
     """How many columns a distinct field takes in a row."""
     return 1 if field.links or field.sub else len(field.property.columns)
-
-
-__all__ = ["belongs", "count", "distinct_width", "exists", "highest_id", "identifiers", "page", "scalar"]

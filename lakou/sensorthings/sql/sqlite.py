@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -31,7 +31,7 @@ class SQLite(Dialect):
     """Times as integers, JSON by json_extract, geometry as WKB through shapely."""
 
     name = "sqlite"
-    functions = {
+    functions: ClassVar[dict[str, str]] = {
         "substringof": "(instr({1}, {0}) > 0)",
         "contains": "(instr({0}, {1}) > 0)",
         "startswith": "(substr({0}, 1, length({1})) = {1})",
@@ -163,12 +163,5 @@ class SQLite(Dialect):
 
 def _path(path: tuple[str | int, ...]) -> str:
     """A JSON path as an SQL literal; quotes in names are doubled for SQL and escaped for JSON."""
-    parts = [
-        f"[{p}]"
-        if isinstance(p, int)
-        else "." + msgspec.json.encode(p).decode()
-        for p in path
-    ]
+    parts = [f"[{p}]" if isinstance(p, int) else "." + msgspec.json.encode(p).decode() for p in path]
     return "'$" + "".join(parts).replace("'", "''") + "'"
-
-

@@ -49,10 +49,9 @@ class Writer:
             if via is not None and isinstance(via.by, Reverse):
                 if via.inverse in STREAMS:
                     return ""
-                return (
-                    f"{alias}.datastream_id in (select d.id from feature_datastream fd"
-                    f" join datastream d on d.id = fd.datastream_id where fd.feature_id = {near} and {self._in_scope('d.')})"
-                )
+                pairs = "feature_datastream fd join datastream d on d.id = fd.datastream_id"
+                seen = f"fd.feature_id = {near} and {self._in_scope('d.')}"
+                return f"{alias}.datastream_id in (select d.id from {pairs} where {seen})"
             return f"{alias}.datastream_id in (select id from datastream where {self._in_scope('')})"
         parts = [self._in_scope(f"{alias}.")]
         if type_.only is not None:

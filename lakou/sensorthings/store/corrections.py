@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lakou.kernel import jsontext
 from lakou.kernel.errors import BadRequest, NotFound
 from lakou.sensorthings import payload
 from lakou.sensorthings.access import PUBLIC, Principal
@@ -38,6 +39,9 @@ def correct(session: Session, principal: Principal, id_: int, tree: Tree) -> Non
             after["feature_id"] = target.id
         else:
             multi = name == "MultiDatastream"
+            present = session.stream(before["datastream_id"])
+            if present is not None and bool(present.members) != multi:
+                raise BadRequest("An Observation stays with its kind of Datastream", place=target.place, code="link")
             writable_stream(session, principal, target.id, multi=multi, place=tree.place)
             after["datastream_id"] = target.id
     stream = session.stream(after["datastream_id"])
@@ -48,7 +52,7 @@ def correct(session: Session, principal: Principal, id_: int, tree: Tree) -> Non
 
 
 def _check_result(after: dict[str, Any], members: int) -> None:
-    values = None if after["result_json"] is None else payload.jsontext.decode(after["result_json"])
+    values = None if after["result_json"] is None else jsontext.decode(after["result_json"])
     if not isinstance(values, list) or len(values) != members:
         raise BadRequest(f"The result is an array of {members} values", place="/result", code="multi_datastream")
 
@@ -143,7 +147,9 @@ def set_visibility(session: Session, type_: EntityType, id_: int, before: int, a
             (after, before, id_, after),
         )
     elif type_ in (DATASTREAM, MULTI_DATASTREAM):
-        parent = session.one("select t.scope_id from datastream d join thing t on t.id = d.thing_id where d.id = ?", (id_,))
+        parent = session.one(
+            "select t.scope_id from datastream d join thing t on t.id = d.thing_id where d.id = ?", (id_,)
+        )
         if parent is not None and parent[0] != PUBLIC and after == PUBLIC:
             raise BadRequest("The Thing is restricted", place=f"/{payload.VISIBILITY}", code="visibility")
         tx.rows("update datastream set scope_id = ? where id = ?", (after, id_))

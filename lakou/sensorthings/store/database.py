@@ -23,7 +23,8 @@ OBSERVATION_COLUMNS = (
 class Transaction(Protocol):
     """A transaction of the writer. SQL uses `?` for parameters on both databases; times are `Micros`."""
 
-    dialect: Dialect
+    @property
+    def dialect(self) -> Dialect: ...
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run a statement; its rows (none for one that returns nothing)."""
@@ -73,10 +74,12 @@ class Transaction(Protocol):
 
 
 class Database(Protocol):
-    """One observation database."""
+    """One observation database. `is_local` when a look-up needs no network and may run on the loop."""
 
-    dialect: Dialect
     is_local: bool
+
+    @property
+    def dialect(self) -> Dialect: ...
 
     def migrate(self) -> None:
         """Create or update the schema; safe to run at the same time in several processes."""

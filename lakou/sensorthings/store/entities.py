@@ -295,6 +295,10 @@ def update(session: Session, principal: Principal, type_: EntityType, id_: int, 
             session, type_, id_, scope, PUBLIC if tree.visibility == "public" else principal.home or RESTRICTED
         )
     session.record("update", type_.name, id_)
+    if type_.name == "ObservedProperty" and tree.links.get("MultiDatastreams"):
+        raise BadRequest(
+            "The ObservedProperties of a MultiDatastream are set with it", place="/MultiDatastreams", code="link"
+        )
     many = {n: t for n, t in tree.links.items() if (link := type_.link(n)) is not None and link.many}
     if many:
         _relate(session, principal, Tree(type_, tree.place, {}, many), id_, scope)

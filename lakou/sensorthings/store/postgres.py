@@ -114,7 +114,7 @@ class PostgresDatabase:
                 connection.execute(f"set statement_timeout = {int(timeout_s * 1000)}")
                 self._local.timeout_s = timeout_s
             with connection.cursor(binary=True) as cursor:
-                return cursor.execute(statement.text, statement.parameters).fetchall()  # type: ignore[no-any-return]
+                return cursor.execute(statement.text, statement.parameters).fetchall()
         except errors.QueryCanceled:
             raise too_slow(timeout_s) from None
         except (errors.DataError, errors.InternalError_, errors.StatementTooComplex) as error:

@@ -50,7 +50,7 @@ class Mark(msgspec.Struct, frozen=True):
     touched: bool
 
 
-class NeedsExclusive(Exception):  # noqa: N818  a signal between writer and session, not an error
+class NeedsExclusive(Exception):
     """A batch of Observations turned out to change entities; it is run again with the exclusive lock."""
 
 
@@ -127,6 +127,8 @@ class Session:
         self.log.append((verb, type_, id_, id_))
         if type_ != "Observation":
             self.touched = True
+            if (verb, type_) != ("create", "FeatureOfInterest"):
+                self.registry.streams.clear()
 
     def entities_change(self) -> None:
         """Call before changing entities: on PostgreSQL this needs the exclusive lock."""

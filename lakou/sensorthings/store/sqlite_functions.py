@@ -40,7 +40,7 @@ def _instant(text: Any) -> int | None:
 
 
 def _box(min_x: float | None, min_y: float, max_x: float, max_y: float) -> bytes | None:
-    return None if min_x is None else shapely.to_wkb(shapely.box(min_x, min_y, max_x, max_y))
+    return None if min_x is None else shapely.to_wkb(shapely.envelope(shapely.box(min_x, min_y, max_x, max_y)))
 
 
 @lru_cache(maxsize=512)
@@ -61,9 +61,15 @@ def _geometric(function: Callable[..., Any]) -> Callable[..., Any]:
             found = function(*shapes)
         except ShapelyError:
             return None
-        return bool(found) if function is not shapely.distance and function is not shapely.length else float(found)
+        return bool(found) if function not in (shapely.distance, _length) else float(found)
 
     return call
+
+
+def _length(shape: BaseGeometry) -> float:
+    """The length of lines; outlines of areas do not count (OGC 06-103r4 §6.1.7)."""
+    parts = shapely.get_parts(shape) if shape.geom_type == "GeometryCollection" else [shape]
+    return sum(float(p.length) for p in parts if p.geom_type in ("LineString", "MultiLineString"))
 
 
 _FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
@@ -72,7 +78,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "lakou_instant": (_instant, 1),
     "lakou_box": (_box, 4),
     "st_distance": (_geometric(shapely.distance), 2),
-    "st_length": (_geometric(shapely.length), 1),
+    "st_length": (_geometric(_length), 1),
     "st_intersects": (_geometric(shapely.intersects), 2),
     "st_equals": (_geometric(shapely.equals), 2),
     "st_disjoint": (_geometric(shapely.disjoint), 2),
