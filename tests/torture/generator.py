@@ -10,7 +10,7 @@ import json
 import random
 from typing import Any
 
-from tests.conformance.model import ALL_TYPES, TARGET
+from tests.conformance.model import ALL_TYPES, TARGET, EntityType
 from tests.harness import make
 
 # fmt: off
@@ -56,23 +56,83 @@ class Generator:
             method = self._pick(["GET"] * 20 + ["HEAD", "OPTIONS", "DELETE"])
             return method, self._target(), "", None
         method = self._pick(["POST", "POST", "POST", "PATCH", "PUT"])
-        path = self._pick([self._path(), self._pick(ALL_TYPES).set_name, "CreateObservations", "$batch"])
+        path = self._pick([self._path()[0], self._pick(ALL_TYPES).set_name, "CreateObservations", "$batch"])
         return method, path, self._pick(MEDIA[:1] * 8 + MEDIA), self._body(path)
 
     def _pick(self, options: Any) -> Any:
         return options[self.random.randrange(len(options))]
 
     def _target(self) -> str:
-        pairs = [f"{self._pick(OPTIONS)}={self._quote(self._value())}" for _ in range(self.random.randrange(4))]
-        if self.random.random() < 0.5:
-            pairs = [f"$filter={self._quote(self._mutate(self._expression(0)))}", *pairs[:1]]
-        return self._path() + ("?" + "&".join(pairs) if pairs else "")
+        path, kind = self._path()
+        options = {self._pick(OPTIONS) for _ in range(self.random.randrange(4))}
+        pairs = [f"{option}={self._quote(self._fitting(option, kind))}" for option in sorted(options)]
+        return path + ("?" + "&".join(pairs) if pairs else "")
 
-    def _path(self) -> str:
+    def _fitting(self, option: str, kind: EntityType) -> str:
+        """A value that this option could have, mostly; now and then any other."""
+        if self.random.random() < 0.15:
+            return self._value()
+        match option:
+            case "$filter":
+                return self._mutate(self._sound(kind, 0), 0.1)
+            case "$orderby":
+                return self._mutate(",".join(self._member(kind, 0) for _ in range(2)) + self._pick(["", " desc"]), 0.1)
+            case "$select":
+                return self._mutate(",".join((self._pick([*kind.properties, *kind.relations]), "id")), 0.1)
+            case "$expand":
+                return self._mutate(self._nested(kind, 0), 0.1)
+            case "$top" | "$skip":
+                return str(self._pick(["0", "1", "2", "5", *NUMBERS]))
+            case "$count":
+                return "true"
+            case "$resultFormat":
+                return str(self._pick(["dataArray", "CSV", "GeoJSON"]))
+        return self._value()
+
+    def _member(self, kind: EntityType, depth: int) -> str:
+        """A property of this type, or one behind its links."""
+        if kind.relations and depth < 3 and self.random.random() < 0.3:
+            link = self._pick(kind.relations)
+            return f"{link}/{self._member(TARGET[link], depth + 1)}"
+        return str(self._pick([*kind.properties, "id", "properties/a[0]", "properties/n"]))
+
+    def _sound(self, kind: EntityType, depth: int) -> str:
+        """A condition in good grammar, though its types may not fit."""
+        if depth < 3 and self.random.random() < 0.4:
+            both = f"{self._sound(kind, depth + 1)} {self._pick(['and', 'or'])} {self._sound(kind, depth + 1)}"
+            return str(self._pick([both, f"({both})", f"not ({both})"]))
+        member = self._member(kind, 0)
+        text = str(self._pick(TEXTS)).replace("'", "''")
+        value = self._pick([self._pick(NUMBERS[:9]), f"'{text}'", self._pick(TIMES), "null", "true", "5", "'x'"])
+        return str(
+            self._pick(
+                [
+                    f"{member} {self._pick(OPERATORS[:6])} {value}",
+                    f"{member} {self._pick(OPERATORS[8:13])} {self._pick(NUMBERS[:8])} gt {value}",
+                    f"{self._pick(FUNCTIONS)}({member},{value})",
+                    f"{self._pick(FUNCTIONS)}({member},{self._pick(SHAPES)}) lt 1",
+                    f"{self._pick(FUNCTIONS)}({member}) eq {value}",
+                    f"{member} in ({value},{value})",
+                ]
+            )
+        )
+
+    def _nested(self, kind: EntityType, depth: int) -> str:
+        """An expand in good grammar."""
+        link = str(self._pick([*kind.relations]))
+        target = TARGET[link]
+        inner = [f"$top={self._pick(['0', '1', '3'])}", "$count=true", f"$filter={self._sound(target, 2)}"]
+        if depth < 4:
+            inner.append(f"$expand={self._nested(target, depth + 1)}")
+        chosen = [each for each in inner if self.random.random() < 0.5]
+        return f"{link}({';'.join(chosen)})" if chosen else link
+
+    def _path(self) -> tuple[str, EntityType]:
+        """A path, and the type at its end."""
         kind = self._pick(ALL_TYPES)
         parts = [kind.set_name]
         while self.random.random() < 0.6 and len(parts) < 12:
-            key = self._pick([*map(str, self.keys[kind.set_name] * 3), *NUMBERS, "'x'", ""])
+            key = self._pick([*map(str, self.keys[kind.set_name] * 12), *NUMBERS, "'x'", ""])
             parts[-1] += f"({self._quote(key)})"
             step = self._pick([*kind.relations, *kind.properties, "$ref", "$value", "$count", "nothing"])
             parts.append(step)
@@ -81,7 +141,7 @@ class Generator:
             kind = TARGET[step]
         if self.random.random() < 0.1:
             parts.append(self._quote(self._pick([*TEXTS, "$ref", "$value"])))
-        return "/".join(parts)
+        return "/".join(parts), kind
 
     def _value(self) -> str:
         choice = self.random.random()
@@ -154,8 +214,8 @@ class Generator:
             return f"not ({self._expression(depth + 1)})"
         return f"{self._pick(NAMES)}/any(v:v/{self._pick(NAMES)} eq {self._expression(depth + 1)})"
 
-    def _mutate(self, text: str) -> str:
-        while text and self.random.random() < 0.3:
+    def _mutate(self, text: str, often: float = 0.3) -> str:
+        while text and self.random.random() < often:
             at = self.random.randrange(len(text))
             text = self._pick(
                 [

@@ -120,13 +120,18 @@ def run(server: Server, rounds: int, seed: int = 1, *, quiet: bool = True) -> Re
     api = Api(server.base, server.token)
     thing = api.create("Things", make.station(Datastreams=[make.datastream() for _ in range(WRITERS)]))
     ledgers = [Ledger(stream["@iot.id"]) for stream in api.value(f"Things({key(thing)})/Datastreams")]
+    api.close()
     for number in range(rounds):
         _round(server, ledgers, seed * 1000 + number, choice.uniform(0.2, 1.2), kill=True)
         server.start()
         if not quiet:
             print(f"round {number + 1}: {sum(len(ledger.acknowledged) for ledger in ledgers)} acknowledged", flush=True)
     _round(server, ledgers, seed, 0.1, kill=False)
-    return _count(Api(server.base, server.token), ledgers)
+    api = Api(server.base, server.token)
+    try:
+        return _count(api, ledgers)
+    finally:
+        api.close()
 
 
 def _count(api: Api, ledgers: list[Ledger]) -> Report:

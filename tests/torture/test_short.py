@@ -10,18 +10,18 @@ from tests.torture import fuzz_http, kill9, powercut
 
 
 @pytest.mark.parametrize("database", DATABASES)
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_hostile_input(database: str, seed: int) -> None:
+def test_hostile_input(database: str) -> None:
     with running(database, POSTGRES_URL) as server:
-        report = fuzz_http.run(server, 600, seed)
-    assert report.faults == []
-    assert report.growth_bytes < fuzz_http.GROWTH_BYTES
+        for seed in (1, 2, 3):
+            report = fuzz_http.run(server, 400, seed)
+            assert report.faults == [], seed
+            assert report.growth_bytes < fuzz_http.GROWTH_BYTES
 
 
 @pytest.mark.parametrize("database", DATABASES)
 def test_kill_under_load(database: str) -> None:
     with running(database, POSTGRES_URL) as server:
-        report = kill9.run(server, rounds=3)
+        report = kill9.run(server, rounds=2)
     assert report.passed, report
 
 
