@@ -23,7 +23,7 @@ from lakou.sensorthings.model import MULTI_DATASTREAM, OBSERVATION
 from lakou.sensorthings.plan.target import resolve
 from lakou.sensorthings.reading import Reading
 from lakou.sensorthings.request import Answer, Request, empty, error_answer, json_answer, not_allowed
-from lakou.sensorthings.store import databases
+from lakou.sensorthings.store import changes, databases
 from lakou.sensorthings.store.database import Database
 from lakou.sensorthings.store.readers import Readers
 from lakou.sensorthings.store.writer import Writer
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 ROOT = "/sta/v1.1"
 OPENAPI = "/api/openapi.json"
+UPKEEP_S = 600.0
 
 
 class ServiceConfig(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class Service:
         self._writer: Writer | None = None
         self._reading: Reading | None = None
         self._writing = Writing(config.limits)
+        self._upkeep: asyncio.Task[None] | None = None
 
     def migrate(self) -> None:
         """Create or update the observation store."""
@@ -79,9 +81,12 @@ class Service:
             queue_rows=self.limits.queue_rows,
         )
         self._writer.start()
+        self._upkeep = asyncio.create_task(self._keep_up(), name="lakou-upkeep")
 
     async def stop(self) -> None:
         """Commit what is queued and close the store."""
+        if self._upkeep is not None:
+            self._upkeep.cancel()
         await self.feed.close()
         if self._writer is not None:
             await asyncio.to_thread(self._writer.stop)
@@ -89,6 +94,18 @@ class Service:
             await asyncio.to_thread(self._readers.close)
         self._writer = self._readers = self._reading = None
         self._database.close()
+
+    async def _keep_up(self) -> None:
+        """Now and then: prune the change log in slices, make the partitions of the months to come."""
+        more = False
+        while True:
+            await asyncio.sleep(0.05 if more else UPKEEP_S)
+            try:
+                more = await self._submitter()(lambda session: changes.prune(session.tx), entities=False)
+                if not more:
+                    await asyncio.to_thread(self._database.maintain)
+            except LakouError as error:
+                log.warning("Upkeep has to wait: %s", error.message)
 
     # ── edges ──
 

@@ -86,8 +86,8 @@ class Dialect(ABC):
         """Aggregate of JSON rows into a JSON array (null or empty when there is none)."""
 
     @abstractmethod
-    def boxes(self, table: str, id_: str) -> str:
-        """Subquery text `(…)`'s from-part giving min_x, min_y, max_x, max_y of a datastream's features."""
+    def boxes(self, id_: str, seen: str) -> str:
+        """A query for min_x, min_y, max_x, max_y over the features `f` of a Datastream; `seen` limits them."""
 
     @abstractmethod
     def near(self, alias: str, table: str, geometry: str, bounds: tuple[str, str, str, str]) -> str | None:

@@ -331,7 +331,7 @@ def _column(writer: Writer, field: Field, env: Environment) -> str:
         return _arm(writer, field, Type.TEXT, env)
     if prop.derived:
         if prop.kind is Kind.AREA:
-            return extents.area(writer.dialect, alias)
+            return extents.area(writer, alias)
         return extents.interval(prop.name, alias)[0]
     if prop.kind is Kind.GEOMETRY:
         return f"{alias}.geometry"

@@ -6,7 +6,8 @@ Each is one or two index probes, so that nothing of the Datastream is written wh
 
 from __future__ import annotations
 
-from lakou.sensorthings.sql.dialect import Dialect
+from lakou.sensorthings.model import FEATURE
+from lakou.sensorthings.sql.writer import Writer
 
 
 def interval(name: str, alias: str) -> tuple[str, str]:
@@ -21,12 +22,16 @@ def interval(name: str, alias: str) -> tuple[str, str]:
     return f"(select min(o.time_start) {of})", end
 
 
-def box(dialect: Dialect, alias: str) -> list[str]:
-    """min_x, min_y, max_x, max_y over the features of the Datastream's Observations, as one JSON array column."""
+def box(writer: Writer, alias: str) -> str:
+    """[min_x, min_y, max_x, max_y] over the features of the Datastream's Observations that the reader may see."""
     corners = ["e.min_x", "e.min_y", "e.max_x", "e.max_y"]
-    return [f"(select {dialect.json_row(corners)} from ({dialect.boxes('feature', f'{alias}.id')}) e)"]
+    return f"(select {writer.dialect.json_row(corners)} from ({_boxes(writer, alias)}) e)"
 
 
-def area(dialect: Dialect, alias: str) -> str:
+def area(writer: Writer, alias: str) -> str:
     """The observed area as a geometry, for spatial functions."""
-    return f"(select {dialect.box_geometry('e')} from ({dialect.boxes('feature', f'{alias}.id')}) e)"
+    return f"(select {writer.dialect.box_geometry('e')} from ({_boxes(writer, alias)}) e)"
+
+
+def _boxes(writer: Writer, alias: str) -> str:
+    return writer.dialect.boxes(f"{alias}.id", writer.visible("f", FEATURE))

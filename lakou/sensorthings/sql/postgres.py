@@ -151,11 +151,11 @@ class Postgres(Dialect):
     def json_rows(self, row: str) -> str:
         return f"json_agg({row})"
 
-    def boxes(self, table: str, id_: str) -> str:
+    def boxes(self, id_: str, seen: str) -> str:
         return (
             "select ST_XMin(e.b) as min_x, ST_YMin(e.b) as min_y, ST_XMax(e.b) as max_x, ST_YMax(e.b) as max_y"
             " from (select ST_Extent(f.geometry) as b from feature_datastream fd"
-            f" join feature f on f.id = fd.feature_id where fd.datastream_id = {id_}) e"
+            f" join feature f on f.id = fd.feature_id where fd.datastream_id = {id_} and {seen}) e"
         )
 
     def near(self, alias: str, table: str, geometry: str, bounds: tuple[str, str, str, str]) -> str | None:

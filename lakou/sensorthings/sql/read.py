@@ -155,7 +155,7 @@ def _property(writer: Writer, prop: Property, alias: str) -> Columns:
         kind = "time" if prop.kind in _TIME_KINDS else "plain"
         return [(f"{alias}.{column}", kind) for column in prop.columns]
     if prop.kind is Kind.AREA:
-        return [(text, "json") for text in extents.box(writer.dialect, alias)]
+        return [(extents.box(writer, alias), "json")]
     return [(text, "time") for text in extents.interval(prop.name, alias)]
 
 

@@ -132,10 +132,11 @@ class SQLite(Dialect):
     def json_rows(self, row: str) -> str:
         return f"json_group_array({row})"
 
-    def boxes(self, table: str, id_: str) -> str:
+    def boxes(self, id_: str, seen: str) -> str:
         return (
-            "select min(b.min_x) as min_x, min(b.min_y) as min_y, max(b.max_x) as max_x, max(b.max_y) as max_y"
-            f" from feature_datastream fd join feature b on b.id = fd.feature_id where fd.datastream_id = {id_}"
+            "select min(f.min_x) as min_x, min(f.min_y) as min_y, max(f.max_x) as max_x, max(f.max_y) as max_y"
+            " from feature_datastream fd join feature f on f.id = fd.feature_id"
+            f" where fd.datastream_id = {id_} and {seen}"
         )
 
     def near(self, alias: str, table: str, geometry: str, bounds: tuple[str, str, str, str]) -> str | None:

@@ -97,6 +97,10 @@ class Database(Protocol):
 
     def rollback(self) -> None: ...
 
+    def maintain(self) -> None:
+        """What has to be done now and then outside of the writer's transactions (partitions)."""
+        ...
+
     def is_data_error(self, error: Exception) -> bool:
         """Whether the error comes from the values of one job, not from the database or the disk."""
         ...

@@ -90,8 +90,7 @@ class PostgresDatabase:
                         if name.startswith("postgres_0001"):
                             partitions.create(connection, datetime.datetime.now(datetime.UTC).date())
                         connection.execute("insert into migration values (%s, now())", (name,))
-            with self._connect() as connection:
-                partitions.rotate(connection, datetime.datetime.now(datetime.UTC).date())
+            self.maintain()
         except (errors.FeatureNotSupported, errors.UndefinedFile, errors.InsufficientPrivilege) as error:
             raise Unavailable(
                 "PostGIS cannot be enabled in this database",
@@ -167,6 +166,12 @@ class PostgresDatabase:
         except _BROKEN:
             writer.close()
             self._writer = None
+
+    def maintain(self) -> None:
+        """Make the partitions of the months to come."""
+        with self._connect() as connection:
+            for name in partitions.rotate(connection, datetime.datetime.now(datetime.UTC).date()):
+                log.info("Partition %s is ready", name)
 
     def is_data_error(self, error: Exception) -> bool:
         return isinstance(error, LakouError | errors.DataError | errors.IntegrityError | OverflowError)

@@ -123,6 +123,9 @@ class SQLiteDatabase:
             self._writer.execute("rollback")
         self._next_id = None
 
+    def maintain(self) -> None:
+        """Nothing: one file has no partitions."""
+
     def is_data_error(self, error: Exception) -> bool:
         return isinstance(
             error,
