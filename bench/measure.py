@@ -239,5 +239,6 @@ def _windows(filled: Dataset) -> list[str]:
 def _year(filled: Dataset) -> str:
     start = datasets.END_US - filled.dense_rows * datasets.MINUTE_US
     condition = _between(start, datasets.END_US)
-    apply = f"filter({condition})/groupby((bucket(phenomenonTime,duration'PT1H') as hour),aggregate(result with mean as mean))"
+    hour = "bucket(phenomenonTime,duration'PT1H') as hour"
+    apply = f"filter({condition})/groupby(({hour}),aggregate(result with mean as mean))"
     return f"Datastreams({filled.dense})/Observations?$apply={quote(apply, safe='()/,')}&$top=10000"

@@ -28,6 +28,8 @@ class NullDatabase:
 
     def migrate(self) -> None: ...
 
+    def maintain(self) -> None: ...
+
     def read(self, statement: Statement, timeout_s: float) -> list[Row]:
         return []
 

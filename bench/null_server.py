@@ -10,7 +10,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 from bench.null_database import NullDatabase
-from lakou.identity.authority import TokenAuthority
 from lakou.sensorthings.access import Authority
 from lakou.sensorthings.service import Service, ServiceConfig
 from lakou.server import compose, config
@@ -29,7 +28,7 @@ def make_service(configuration: config.Config) -> Service:
     """In place of `compose.make_service`."""
     from lakou.identity import authority
 
-    tokens: TokenAuthority = authority.TokenAuthority()
+    tokens = authority.TokenAuthority()
     authority.install(tokens)
     return NullService(ServiceConfig(data_dir=configuration.data_dir, base_url=configuration.base_url), tokens)
 

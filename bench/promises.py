@@ -49,7 +49,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("engine_rate", "the raw engine, transactions of 1,000", "obs/s"),
     Promise("full_single_ratio", "single POST into the full store: share of the empty store's rate", "", "≥", 0.9, 2),
     Promise("full_array_ratio", "data array into the full store: share of the empty store's rate", "", "≥", 0.9, 2),
-    Promise("written_bytes", "written to disk for a single POST into the full store", "bytes/obs", "≤", 2_500, 0, (SQLITE,)),
+    Promise("written_bytes", "written to disk by a single POST, full store", "bytes/obs", "≤", 2_500, 0, (SQLITE,)),
     Promise("window_p50", "24 h window, 1,440 rows, p50", "ms", "≤", 8, 2),
     Promise("latest_p50", "100 Datastreams each with its latest, p50", "ms", "≤", 10, 2),
     Promise("thing_p50", "Thing with Datastreams, p50", "ms", "≤", 2, 2),

@@ -19,7 +19,7 @@ WORDS = {True: "kept", False: "**not kept**", None: ""}
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One run. `load_before` is the machine's load average when it began: above 0.5 the absolute figures mean little."""
+    """One run. `load_before` is the machine's load average when it began: above 0.5 only the ratios count."""
 
     at: str
     version: str
