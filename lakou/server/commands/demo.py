@@ -57,7 +57,7 @@ def demo(
         host=host,
         port=port,
         mqtt_port=mqtt_port,
-        data_dir=data if data is not None else _default_data(),
+        data_dir=data if data is not None else _default_data(config, database_url),
         database_url=database_url,
         workers=workers,
         role=role,
@@ -102,11 +102,15 @@ async def _simulate(url: str, token: str, scenario: str, speed: float, parent: i
             watching.cancel()
 
 
-def _default_data() -> Path | None:
+def _default_data(config: Path | None, database_url: str | None) -> Path | None:
     """The demonstration keeps its own folder, unless the environment or the settings file name one."""
     from lakou.server.config import DEFAULT_DATA, load
 
-    return DEMO_DATA if load().data_dir == Path(DEFAULT_DATA).absolute() else None
+    return (
+        DEMO_DATA
+        if load({"database_url": database_url}, file=config).data_dir == Path(DEFAULT_DATA).absolute()
+        else None
+    )
 
 
 def _token_file(config: Config) -> Path:
