@@ -16,8 +16,9 @@ from lakou.sensorthings import payload
 from lakou.sensorthings.access import Principal
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.request import Answer, Request, json_answer
-from lakou.sensorthings.store.observing import Observation, observe
-from lakou.sensorthings.store.session import NeedsExclusive, Session
+from lakou.sensorthings.store.observing import Observation, place, writable_stream
+from lakou.sensorthings.store.registry import Stream
+from lakou.sensorthings.store.session import Session
 
 Submit = Callable[..., "asyncio.Future[Any]"]
 Outcome = int | LakouError
@@ -65,7 +66,42 @@ def _group(group: Any, place: str) -> list[Observation | LakouError]:
     if "result" not in components:
         raise BadRequest("components needs 'result'", place=f"{place}/components", code="missing")
     multi = named[0] == "MultiDatastream"
-    return [_item(components, row, ref, multi, f"{place}/dataArray/{n}") for n, row in enumerate(rows)]
+    usual = _usual(components)
+    if usual is None:
+        return [_item(components, row, ref, multi, f"{place}/dataArray/{n}") for n, row in enumerate(rows)]
+    return _usual_items(usual, len(components), rows, ref, multi, f"{place}/dataArray")
+
+
+def _usual(components: list[str]) -> tuple[int, int, int | None] | None:
+    """Where phenomenonTime, result and resultTime stand, when there is nothing else."""
+    if not {"phenomenonTime", "result"} <= set(components) <= {"phenomenonTime", "result", "resultTime"}:
+        return None
+    produced = components.index("resultTime") if "resultTime" in components else None
+    return components.index("phenomenonTime"), components.index("result"), produced
+
+
+def _usual_items(
+    usual: tuple[int, int, int | None], size: int, rows: list[Any], stream_id: int, multi: bool, place: str
+) -> list[Observation | LakouError]:
+    """The rows of a data array with only times and results: most of all Observations come this way."""
+    at_time, at_result, at_produced = usual
+    found: list[Observation | LakouError] = []
+    for n, row in enumerate(rows):
+        try:
+            if type(row) is not list or len(row) != size:
+                raise BadRequest("A row has one value for each component", code="data_array")
+            sent = row[at_time]
+            produced = None if at_produced is None else row[at_produced]
+            if type(sent) is str and (produced is None or type(produced) is str):
+                reading = payload.simple_reading(sent, row[at_result], produced)
+            else:
+                body = {"phenomenonTime": sent, "result": row[at_result], "resultTime": produced}
+                reading = payload.reading(body, f"{place}/{n}")
+            found.append(Observation(stream_id, multi, reading))
+        except LakouError as error:
+            error.place = error.place or f"{place}/{n}"
+            found.append(error)
+    return found
 
 
 def _item(components: list[str], row: Any, stream_id: int, multi: bool, place: str) -> Observation | LakouError:
@@ -98,22 +134,25 @@ async def _store(
     return found
 
 
-def _slice(items: list[Observation | LakouError], principal: Principal) -> Callable[[Session], list[Any]]:
-    def run(session: Session) -> list[Any]:
-        return [_one(session, principal, item) for item in items]
+def _slice(items: list[Observation | LakouError], principal: Principal) -> Callable[[Session], list[Outcome]]:
+    def run(session: Session) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        checked: tuple[int, bool] | None = None
+        stream: Stream | None = None
+        for item in items:
+            if isinstance(item, LakouError):
+                outcomes.append(item)
+                continue
+            try:
+                if stream is None or checked != (item.stream_id, item.multi):
+                    stream = writable_stream(session, principal, item.stream_id, multi=item.multi, place=item.place)
+                    checked = (item.stream_id, item.multi)
+                outcomes.append(place(session, principal, stream, item.reading, item.place))
+            except LakouError as error:
+                outcomes.append(error)
+        return outcomes
 
     return run
-
-
-def _one(session: Session, principal: Principal, item: Observation | LakouError) -> Outcome:
-    if isinstance(item, LakouError):
-        return item
-    try:
-        return observe(session, principal, item)
-    except NeedsExclusive:
-        raise
-    except LakouError as error:
-        return error
 
 
 async def ndjson(request: Request, stream_id: int | None, *, multi: bool, submit: Submit, limits: Limits) -> Answer:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from lakou.sensorthings.access import Principal
-from lakou.sensorthings.store.session import Changed, Observed
+from lakou.sensorthings.store.session import ID, Changed, Observed
 
 KEPT = 5_000
 """Events kept for clients that come back with Last-Event-ID."""
@@ -70,9 +70,9 @@ class Feed:
         """Start listening; with `after`, first what came since that Observation. False when that is not kept."""
         complete = True
         if after is not None:
-            complete = bool(self._recent) and self._recent[0].id <= after + 1
+            complete = bool(self._recent) and self._recent[0][1][ID] <= after + 1
             if complete:
-                subscriber.offer([e for e in self._recent if e.id > after])
+                subscriber.offer([e for e in self._recent if e[1][ID] > after])
         self._subscribers.add(subscriber)
         return complete
 
@@ -86,4 +86,5 @@ class Feed:
 
 def sees(principal: Principal, event: Observed) -> bool:
     """Whether a principal may know of an event."""
-    return event.scope_id >= 0 and (principal.reads is None or event.scope_id in principal.reads)
+    scope_id = event[0].scope_id
+    return scope_id >= 0 and (principal.reads is None or scope_id in principal.reads)

@@ -19,8 +19,12 @@ from lakou.kernel.time import format_instant, format_interval
 from lakou.sensorthings.access import Principal
 from lakou.sensorthings.feed import Feed, Subscriber, sees
 from lakou.sensorthings.render.entities import result
-from lakou.sensorthings.store.session import Observed
+from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
+from lakou.sensorthings.store.session import ID, Observed
 
+_START, _END, _RESULT_TIME, _RESULT = map(
+    OBSERVATION_COLUMNS.index, ("time_start", "time_end", "result_time", "result_type")
+)
 TICK_S = 0.1
 ALIVE_S = 15.0
 MAX_LISTENERS = 5_000
@@ -39,9 +43,10 @@ class Wanted(msgspec.Struct, frozen=True):
     things: frozenset[int] | None
 
     def takes(self, event: Observed) -> bool:
-        if self.datastreams is not None and event.datastream_id not in self.datastreams:
+        stream = event[0]
+        if self.datastreams is not None and stream.id not in self.datastreams:
             return False
-        return self.things is None or event.thing_id in self.things
+        return self.things is None or stream.thing_id in self.things
 
 
 def wanted(query: str) -> Wanted:
@@ -117,19 +122,19 @@ def _frames(subscriber: Subscriber) -> bytes:
         frames.append(b"event: resync\ndata: {}\n\n")
     while subscriber.queue:
         event = subscriber.queue.popleft()
-        frames.append(b"id: %d\nevent: observation\ndata: %s\n\n" % (event.id, jsontext.encode(_data(event))))
+        id_ = event[1][ID]
+        frames.append(b"id: %d\nevent: observation\ndata: %s\n\n" % (id_, jsontext.encode(_data(event))))
     return b"".join(frames)
 
 
 def _data(event: Observed) -> dict[str, Any]:
-    start, end = event.time_start, event.time_end
+    stream, row = event
+    start, end, result_time = row[_START], row[_END], row[_RESULT_TIME]
     return {
-        "multiDatastream" if event.multi else "datastream": event.datastream_id,
-        "thing": event.thing_id,
-        "id": event.id,
+        "multiDatastream" if stream.members else "datastream": stream.id,
+        "thing": stream.thing_id,
+        "id": row[ID],
         "phenomenonTime": format_instant(start) if end is None else format_interval(start, end),
-        "resultTime": None if event.result_time is None else format_instant(event.result_time),
-        "result": result(
-            event.result_type, event.result_number, event.result_boolean, event.result_text, event.result_json
-        ),
+        "resultTime": None if result_time is None else format_instant(result_time),
+        "result": result(*row[_RESULT : _RESULT + 5]),
     }

@@ -21,11 +21,10 @@ from lakou.sensorthings.access import Principal
 from lakou.sensorthings.grammar import tree
 from lakou.sensorthings.grammar.lexer import GrammarLimits
 from lakou.sensorthings.grammar.options import parse_query_string
-from lakou.sensorthings.grammar.path import parse_path
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.model import OBSERVATION, Kind
 from lakou.sensorthings.plan.read import Asker, plan_read
-from lakou.sensorthings.plan.target import Target, resolve
+from lakou.sensorthings.plan.target import Target, target_of
 from lakou.sensorthings.plan.values import ReadPlan
 from lakou.sensorthings.render import entities, flat, sets
 from lakou.sensorthings.render.entities import Style
@@ -69,7 +68,7 @@ class Reading:
         started = perf_counter()
         options = parse_query_string(request.query, self._grammar) if "apply" in request.query else None
         if options is not None and options.apply is not None:
-            target = resolve(parse_path(request.path, self._grammar))
+            target = target_of(request.path, self._grammar)
             return await applying.answer(request, target, options, self._readers, self._limits)
         prepared = self._prepare(request)
         planned = perf_counter()
@@ -110,7 +109,7 @@ class Reading:
 
     def _plan(self, request: Request) -> Prepared:
         options = parse_query_string(request.query, self._grammar)
-        target = resolve(parse_path(request.path, self._grammar))
+        target = target_of(request.path, self._grammar)
         _check_options(target, options)
         asker = Asker(self._limits, clock.now(), request.principal.name)
         plan = plan_read(target, options, asker)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -12,6 +13,11 @@ from lakou.sensorthings.access import Principal
 
 Header = tuple[bytes, bytes]
 JSON = b"application/json;charset=UTF-8"
+
+
+@lru_cache(maxsize=256)
+def _media_type(header: bytes) -> str:
+    return header.decode("latin-1").partition(";")[0].strip().lower()
 
 
 class Request(msgspec.Struct):
@@ -37,7 +43,7 @@ class Request(msgspec.Struct):
     @property
     def media_type(self) -> str:
         """The type of the body without parameters, lower-case; empty when not said."""
-        return (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        return _media_type(self.headers.get(b"content-type", b""))
 
 
 class Answer(msgspec.Struct):

@@ -17,10 +17,10 @@ from lakou.kernel.errors import BadRequest, LakouError, Unavailable
 from lakou.sensorthings import batch, bulk, http, root
 from lakou.sensorthings.access import Authority, Principal
 from lakou.sensorthings.feed import Feed
-from lakou.sensorthings.grammar.path import parse_path
+from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.model import MULTI_DATASTREAM, OBSERVATION
-from lakou.sensorthings.plan.target import resolve
+from lakou.sensorthings.plan.target import target_of
 from lakou.sensorthings.reading import Reading
 from lakou.sensorthings.request import Answer, Request, empty, error_answer, json_answer, not_allowed
 from lakou.sensorthings.store import changes, databases
@@ -208,7 +208,7 @@ class Service:
 
     async def _ndjson(self, request: Request) -> Answer:
         check_writer(request.principal)
-        target = resolve(parse_path(request.path))
+        target = target_of(request.path, DEFAULT_LIMITS)
         if target.type is not OBSERVATION or target.single or target.member or target.ref or target.count:
             raise BadRequest("Lines are Observations", place="path", code="ndjson")
         stream_id, multi = None, False

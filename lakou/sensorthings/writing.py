@@ -17,13 +17,12 @@ from lakou.sensorthings import jsonpatch, payload, replay, version
 from lakou.sensorthings.access import Principal
 from lakou.sensorthings.grammar.lexer import GrammarLimits
 from lakou.sensorthings.grammar.options import parse_query_string
-from lakou.sensorthings.grammar.path import parse_path
 from lakou.sensorthings.grammar.tree import Options
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.model import FEATURE, MULTI_DATASTREAM, OBSERVATION, EntityType
 from lakou.sensorthings.payload import Ref, Tree
 from lakou.sensorthings.plan.read import Asker, plan_read
-from lakou.sensorthings.plan.target import Target, resolve
+from lakou.sensorthings.plan.target import Target, target_of
 from lakou.sensorthings.plan.values import Hop
 from lakou.sensorthings.render.entities import Style, plain, renderer, result
 from lakou.sensorthings.request import Answer, Header, Request, empty, json_answer, not_allowed
@@ -35,6 +34,7 @@ from lakou.sensorthings.work import Work, Written
 
 JSON_TYPES = ("application/json", "")
 _READ, _SET, _ENTITY = "GET, HEAD", "GET, HEAD, POST, DELETE", "GET, HEAD, PATCH, PUT, DELETE"
+_NO_OPTIONS = Options()
 PATCH_TYPE = "application/json-patch+json"
 
 
@@ -48,8 +48,8 @@ class Writing:
     def prepare(self, request: Request) -> Work:
         """The work of one request; raises LakouError for what needs no database to be refused."""
         check_writer(request.principal)
-        target = resolve(parse_path(request.path, self._grammar))
-        options = parse_query_string(request.query, self._grammar)
+        target = target_of(request.path, self._grammar)
+        options = parse_query_string(request.query, self._grammar) if request.query else _NO_OPTIONS
         if target.member is not None or target.count:
             raise not_allowed(f"{request.method} is not possible on a property", _READ, "PATCH the entity.")
         match request.method:

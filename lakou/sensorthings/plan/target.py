@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from lakou.kernel.errors import BadRequest, NotFound
 from lakou.sensorthings.grammar import tree
-from lakou.sensorthings.grammar.lexer import split_path
+from lakou.sensorthings.grammar.lexer import GrammarLimits, split_path
+from lakou.sensorthings.grammar.path import parse_path
 from lakou.sensorthings.model import BY_PLURAL, EntityType, Kind, Property
 from lakou.sensorthings.plan.values import Hop
 
@@ -31,6 +34,12 @@ class Target(msgspec.Struct, frozen=True):
     def type(self) -> EntityType:
         """The entity type at the end of the path."""
         return self.hops[-1].type
+
+
+@lru_cache(maxsize=4096)
+def target_of(raw_path: str, limits: GrammarLimits) -> Target:
+    """The target of a raw path below the service root; raises NotFound, BadRequest. Kept, for paths come again."""
+    return resolve(parse_path(raw_path, limits))
 
 
 def resolve(path: tree.ResourcePath) -> Target:

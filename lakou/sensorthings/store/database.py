@@ -46,8 +46,8 @@ class Transaction(Protocol):
         """Set the indexed geometry of a Location or feature."""
         ...
 
-    def take_ids(self, count: int) -> list[int]:
-        """New ids for Observations, ascending, unique among all writers."""
+    def take_id(self) -> int:
+        """A new id for an Observation, higher than those before, unique among all writers."""
         ...
 
     def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:

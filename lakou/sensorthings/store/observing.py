@@ -16,7 +16,7 @@ from lakou.sensorthings.access import DELETED, Principal
 from lakou.sensorthings.payload import Reading, Ref, Tree
 from lakou.sensorthings.sql.dialect import Micros
 from lakou.sensorthings.store.registry import Stream, current_location, shape_of
-from lakou.sensorthings.store.session import Observed, Session
+from lakou.sensorthings.store.session import Session
 
 
 class Observation(msgspec.Struct):
@@ -55,35 +55,35 @@ def writable_stream(session: Session, principal: Principal, id_: int, *, multi: 
 def observe(session: Session, principal: Principal, item: Observation) -> int:
     """Write one Observation; its id (that of the stored one when it is a replay)."""
     stream = writable_stream(session, principal, item.stream_id, multi=item.multi, place=item.place)
-    reading = item.reading
+    return place(session, principal, stream, item.reading, item.place)
+
+
+def place(session: Session, principal: Principal, stream: Stream, reading: Reading, at: str = "") -> int:
+    """Write one Observation of a stream that was checked; `at` is its place in the request."""
     if stream.members:
-        _check_members(stream, reading, item.place)
-    if reading.digest is not None:
+        _check_members(stream, reading, at)
+    digest, start = reading.digest, reading.time_start
+    if start <= stream.latest and digest is not None:
         before = _replayed(session, stream, reading)
+        if before is None and stream.on_different != "keep-all":
+            before = _different(session, stream, reading, at)
         if before is not None:
             return before
-        if stream.on_different != "keep-all":
-            before = _different(session, stream, reading, item.place)
-            if before is not None:
-                return before
-    feature_id = _feature(session, principal, stream, reading, item.place)
-    (id_,) = session.bare.take_ids(1)
+    feature_id = stream.feature if reading.feature is None else None
+    if feature_id is None:
+        feature_id = _feature(session, principal, stream, reading, at)
+    id_ = session.bare.take_id()
     session.pair(feature_id, stream.id)
     row = [
-        stream.id, reading.time_start, id_, reading.time_end, reading.result_time, reading.valid_start,
+        stream.id, start, id_, reading.time_end, reading.result_time, reading.valid_start,
         reading.valid_end, reading.result_type, reading.result_number, reading.result_boolean, reading.result_text,
-        reading.result_json, reading.result_quality, reading.parameters, feature_id, reading.digest,
+        reading.result_json, reading.result_quality, reading.parameters, feature_id, digest,
     ]  # fmt: skip
-    event = Observed(
-        id_, stream.id, bool(stream.members), stream.thing_id, stream.scope_id, reading.time_start, reading.time_end,
-        reading.result_type, reading.result_number, reading.result_boolean, reading.result_text, reading.result_json,
-        reading.result_time,
-    )  # fmt: skip
-    session.gather(row, event)
-    if reading.time_start > stream.latest:
-        stream.latest = reading.time_start
-    if reading.digest is not None:
-        session.known[(stream.id, reading.time_start, reading.digest)] = id_
+    session.gather(stream, row)
+    if start > stream.latest:
+        stream.latest = start
+    if digest is not None:
+        session.known[(stream.id, start, digest)] = id_
     return id_
 
 
@@ -101,9 +101,7 @@ def _check_members(stream: Stream, reading: Reading, place: str) -> None:
 
 
 def _replayed(session: Session, stream: Stream, reading: Reading) -> int | None:
-    """The stored Observation that this one repeats, or None. No look-up when the time is a new one."""
-    if reading.time_start > stream.latest:
-        return None
+    """The stored Observation that this one repeats, or None."""
     key = (stream.id, reading.time_start, reading.digest or 0)
     if key in session.known:
         return session.known[key]
@@ -122,8 +120,6 @@ def _replayed(session: Session, stream: Stream, reading: Reading) -> int | None:
 
 def _different(session: Session, stream: Stream, reading: Reading, place: str) -> int | None:
     """Another value at the same time, by the Datastream's policy: refused, or put in place of the old one."""
-    if reading.time_start > stream.latest:
-        return None
     rows = session.tx.rows(
         "select id, time_end, result_time, valid_start, valid_end, result_type, result_number, result_boolean,"
         " result_text, result_json, result_quality, parameters from observation"

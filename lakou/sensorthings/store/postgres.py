@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -63,7 +63,7 @@ class PostgresDatabase:
         self._opened: list[psycopg.Connection[Any]] = []
         self._lock = threading.Lock()
         self._writer: psycopg.Connection[Any] | None = None
-        self._ids: list[int] = []
+        self._ids: Iterator[int] = iter(())
 
     def _connect(self) -> psycopg.Connection[Any]:
         options = f"-c search_path={SCHEMA},public -c timezone=UTC -c jit=off"
@@ -138,19 +138,20 @@ class PostgresDatabase:
             writer = self._writer = self._connect()
             writer.execute("set synchronous_commit = on")
             writer.execute(_STAGING)
-            self._ids = []
+            self._ids = iter(())
         writer.execute("begin")
         kind = "" if exclusive else "_shared"
         writer.execute(f"select pg_advisory_xact_lock{kind}({_ENTITY_LOCK})")
         return PostgresTransaction(self, writer)
 
-    def take_ids(self, connection: psycopg.Connection[Any], count: int) -> list[int]:
-        """Ids from blocks of the sequence, unique among all writers."""
-        while len(self._ids) < count:
+    def take_id(self, connection: psycopg.Connection[Any]) -> int:
+        """The next id of a block of the sequence, unique among all writers."""
+        taken = next(self._ids, None)
+        if taken is None:
             row = connection.execute("select nextval('observation_id_seq')").fetchone()
             first = (row[0] - 1) * ID_BLOCK + 1 if row else 1
-            self._ids.extend(range(first, first + ID_BLOCK))
-        taken, self._ids = self._ids[:count], self._ids[count:]
+            self._ids = iter(range(first, first + ID_BLOCK))
+            taken = next(self._ids)
         return taken
 
     def commit(self) -> None:
@@ -219,8 +220,8 @@ class PostgresTransaction:
         text = f"update {table} set geometry = ST_GeomFromWKB(%s::bytea, 4326) where id = %s"  # noqa: S608
         self._execute(text, (wkb, id_))
 
-    def take_ids(self, count: int) -> list[int]:
-        return self._database.take_ids(self._connection, count)
+    def take_id(self) -> int:
+        return self._database.take_id(self._connection)
 
     def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
         for row in rows:

@@ -11,26 +11,14 @@ from typing import Any
 import msgspec
 
 from lakou.sensorthings.sql.dialect import Dialect
-from lakou.sensorthings.store.database import Row, Transaction
+from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, Row, Transaction
 from lakou.sensorthings.store.registry import Registry, Stream
 
+Observed = tuple[Stream, list[Any]]
+"""An Observation that was created: its Datastream, and the row in the order of OBSERVATION_COLUMNS."""
 
-class Observed(msgspec.Struct, frozen=True):
-    """An Observation that was created, as subscribers get it. Times are micros."""
 
-    id: int
-    datastream_id: int
-    multi: bool
-    thing_id: int
-    scope_id: int
-    time_start: int
-    time_end: int | None
-    result_type: int
-    result_number: float | None
-    result_boolean: bool | None
-    result_text: str | None
-    result_json: str | None
-    result_time: int | None
+ID = OBSERVATION_COLUMNS.index("id")
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -65,8 +53,7 @@ class Session:
         self.changed: list[Changed] = []
         self.log: list[tuple[str, str, int, int]] = []
         self.touched = False
-        self._gathered: list[list[Any]] = []
-        self._events: list[Observed] = []
+        self._gathered: list[Observed] = []
         self._pairs: list[tuple[int, int]] = []
         self.known: dict[tuple[int, int, int], int] = {}
         self.replayed: dict[int, int] = {}
@@ -93,10 +80,9 @@ class Session:
         """The transaction as it is, for look-ups that gathered Observations cannot change."""
         return self._tx
 
-    def gather(self, row: list[Any], event: Observed) -> None:
+    def gather(self, stream: Stream, row: list[Any]) -> None:
         """Add a checked Observation; `row` is in the order of OBSERVATION_COLUMNS."""
-        self._gathered.append(row)
-        self._events.append(event)
+        self._gathered.append((stream, row))
 
     def pair(self, feature_id: int, datastream_id: int) -> None:
         """Remember that a feature has Observations of a Datastream."""
@@ -107,19 +93,18 @@ class Session:
 
     def flush(self) -> None:
         """Insert what was gathered."""
-        rows, self._gathered = self._gathered, []
-        events, self._events = self._events, []
+        gathered, self._gathered = self._gathered, []
         for feature_id, datastream_id in sorted(self._pairs):
             self._tx.rows(
                 "insert into feature_datastream (feature_id, datastream_id) values (?, ?) on conflict do nothing",
                 (feature_id, datastream_id),
             )
         self._pairs.clear()
-        there = dict(self._tx.add_observations(rows)) if rows else {}
+        there = dict(self._tx.add_observations([row for _, row in gathered])) if gathered else {}
         self.replayed.update(there)
-        new = [e for e in events if e.id not in there] if there else events
+        new = [o for o in gathered if o[1][ID] not in there] if there else gathered
         self.observed.extend(new)
-        self.log.extend(("create", "Observation", first, last) for first, last in _ranges([e.id for e in new]))
+        self.log.extend(("create", "Observation", first, last) for first, last in _ranges([row[ID] for _, row in new]))
 
     def record(self, verb: str, type_: str, id_: int) -> None:
         """Note a change of an entity for the change log and the subscribers."""
@@ -153,7 +138,7 @@ class Session:
 
     def undo(self, mark: Mark) -> None:
         """Back to the mark; what was remembered since is forgotten."""
-        self._gathered, self._events, self._pairs = [], [], []
+        self._gathered, self._pairs = [], []
         del self.observed[mark.observed :], self.changed[mark.changed :], self.log[mark.log :]
         self.touched = mark.touched
         self.known.clear()

@@ -108,11 +108,11 @@ class SQLiteDatabase:
             self._next_id = self._writer.execute(query).get
         return SQLiteTransaction(self, self._writer)
 
-    def take_ids(self, count: int) -> list[int]:
-        """The next ids; the writer is alone, so that a range is enough."""
-        first = self._next_id or 1
-        self._next_id = first + count
-        return list(range(first, first + count))
+    def take_id(self) -> int:
+        """The next id; the writer is alone, so that counting is enough."""
+        taken = self._next_id or 1
+        self._next_id = taken + 1
+        return taken
 
     def commit(self) -> None:
         if self._writer is not None:
@@ -147,7 +147,7 @@ class SQLiteTransaction:
 
     def __init__(self, database: SQLiteDatabase, connection: apsw.Connection) -> None:
         self.dialect = database.dialect
-        self._database = database
+        self.take_id = database.take_id
         self._connection = connection
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -179,9 +179,6 @@ class SQLiteTransaction:
                 sqlite_functions.single(box[3], down=False),
             )
             self._connection.execute(f"insert into {table}_box values (?, ?, ?, ?, ?)", (id_, *cells))  # noqa: S608
-
-    def take_ids(self, count: int) -> list[int]:
-        return self._database.take_ids(count)
 
     def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
         self._connection.executemany(_INSERT, rows)
