@@ -30,6 +30,8 @@ LOOKUPS_PER_S = 5
 LOOKUP_WAIT_S = 0.02
 NOTE_USE_S = 60.0
 MAX_HEADER = 1024
+# Headers of late, with their principal: a sensor sends the same one again and again.
+KEPT_HEADERS = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +42,7 @@ class TokenAuthority:
     def __init__(self, *, poll_s: float = POLL_S) -> None:
         self._poll_s = poll_s
         self._known: dict[int, tuple[str, Principal]] = {}
+        self._recent: dict[str, tuple[int, Principal]] = {}
         self._epoch = -1
         self._used: set[int] = set()
         self._used_noted = time.monotonic()
@@ -72,6 +75,20 @@ class TokenAuthority:
         """
         if authorization is None:
             return ANONYMOUS
+        # Read before the look-up: what a change of tokens overtakes is remembered under an epoch that is over.
+        epoch = self._epoch
+        recent = self._recent.get(authorization)
+        if recent is not None and recent[0] == epoch:
+            self._used.add(recent[1].id)
+            return recent[1]
+        found = self._look_up(authorization)
+        if len(self._recent) >= KEPT_HEADERS:
+            self._recent.clear()
+        self._recent[authorization] = (epoch, found)
+        self._used.add(found.id)
+        return found
+
+    def _look_up(self, authorization: str) -> Principal:
         text = _token_text(authorization)
         number = secret.number_of(text)
         if number is None:
@@ -90,7 +107,6 @@ class TokenAuthority:
                 place="Authorization",
                 hint="ask an administrator for a new one: lakou token renew NAME",
             )
-        self._used.add(number)
         return found
 
     def refresh(self) -> None:
