@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -41,6 +42,13 @@ class Settings(msgspec.Struct, frozen=True):
     seconds: float = 4.0
     warm_s: float = 1.0
     rounds: int = 3
+
+
+class Load(NamedTuple):
+    """The outcome of a load, and the processor time of the server for each request sent, in µs."""
+
+    outcome: Outcome
+    cpu_us: float
 
 
 class Bench:
@@ -81,16 +89,18 @@ class Bench:
                 lambda: self._load(null, self._posts(entities), CONNECTIONS, "single POST without a database"),
             )
         self._note("single_ratio", _ratio(stored, without))
-        self._note("single_rate", _median(o.rate for o in stored))
-        self._note("single_p50", _median(o.p50_ms for o in stored))
-        self._note("single_p99", _median(o.p99_ms for o in stored))
-        self._note("null_rate", _median(o.rate for o in without))
+        self._note("single_rate", _median(one.outcome.rate for one in stored))
+        self._note("single_p50", _median(one.outcome.p50_ms for one in stored))
+        self._note("single_p99", _median(one.outcome.p99_ms for one in stored))
+        self._note("single_cpu", _median(one.cpu_us for one in stored))
+        self._note("null_rate", _median(one.outcome.rate for one in without))
+        self._note("null_cpu", _median(one.cpu_us for one in without))
 
     def _arrays(self, server: Server, entities: Dataset, raw: Place) -> None:
         engine = RawEngine(raw, entities, self._later())
         try:
-            large: list[Outcome] = []
-            small: list[Outcome] = []
+            large: list[Load] = []
+            small: list[Load] = []
             rates: list[float] = []
             for _ in range(self._settings.rounds):
                 self._say(f"{self._home.name}: the raw engine")
@@ -99,21 +109,23 @@ class Bench:
                 large.append(self._load(server, self._batch(entities, 10_000), 2, "data array of 10,000"))
         finally:
             engine.close()
-        obs = [o.rate * 1_000 for o in small]
+        obs = [one.outcome.rate * 1_000 for one in small]
+        large_obs = [one.outcome.rate * 10_000 for one in large]
         self._note("array_ratio", statistics.median(o / r for o, r in zip(obs, rates, strict=True)))
         self._note("array_rate", statistics.median(obs))
-        self._note("array_large", statistics.median(a.rate * 10 / b.rate for a, b in zip(large, small, strict=True)))
+        self._note("array_large", statistics.median(a / b for a, b in zip(large_obs, obs, strict=True)))
+        self._note("array_cpu", _median(one.cpu_us / 1_000 for one in small))
         self._note("engine_rate", statistics.median(rates))
 
     def _growth(self, server: Server, fresh: Server, filled: Dataset) -> None:
         """The full store against an empty one."""
         written: list[float] = []
 
-        def into_full() -> Outcome:
+        def into_full() -> Load:
             before = server.written_bytes()
-            outcome = self._load(server, self._posts(filled), CONNECTIONS, "single POST into the full store")
-            written.append((server.written_bytes() - before) / outcome.sent)
-            return outcome
+            done = self._load(server, self._posts(filled), CONNECTIONS, "single POST into the full store")
+            written.append((server.written_bytes() - before) / done.outcome.sent)
+            return done
 
         full, empty = self._alternate(
             into_full, lambda: self._load(fresh, self._posts(filled), CONNECTIONS, "single POST into the empty store")
@@ -156,8 +168,7 @@ class Bench:
         if got < least:
             raise LoadError(f"{targets[0]} gave {got} of {what} instead of {least}")
         self._say(f"{self._home.name}: {key.removesuffix('_p50')}")
-        outcome = self._run(server, Gets(targets), 1)
-        self._note(key, outcome.p50_ms, note)
+        self._note(key, self._run(server, Gets(targets), 1).outcome.p50_ms, note)
 
     def _memory(self, server: Server, key: str) -> None:
         time.sleep(min(1.0, self._settings.warm_s))
@@ -169,19 +180,19 @@ class Bench:
 
     # ── running ──
 
-    def _alternate(
-        self, one: Callable[[], Outcome], other: Callable[[], Outcome]
-    ) -> tuple[list[Outcome], list[Outcome]]:
+    def _alternate(self, one: Callable[[], Load], other: Callable[[], Load]) -> tuple[list[Load], list[Load]]:
         pairs = [(one(), other()) for _ in range(self._settings.rounds)]
         return [a for a, _ in pairs], [b for _, b in pairs]
 
-    def _load(self, server: Server, traffic: Traffic, connections: int, what: str) -> Outcome:
+    def _load(self, server: Server, traffic: Traffic, connections: int, what: str) -> Load:
         self._say(f"{self._home.name}: {what}")
         return self._run(server, traffic, connections)
 
-    def _run(self, server: Server, traffic: Traffic, connections: int) -> Outcome:
+    def _run(self, server: Server, traffic: Traffic, connections: int) -> Load:
         chosen = self._settings
-        return load(Job(server.port, traffic, connections, chosen.seconds, chosen.warm_s, server.token))
+        before = server.cpu_s()
+        outcome = load(Job(server.port, traffic, connections, chosen.seconds, chosen.warm_s, server.token))
+        return Load(outcome, (server.cpu_s() - before) / outcome.sent * 1e6)
 
     def _posts(self, of: Dataset) -> Posts:
         return Posts(of.first, of.streams, self._later())
@@ -210,8 +221,8 @@ def _median(values: Iterator[float]) -> float:
     return statistics.median(values)
 
 
-def _ratio(ones: list[Outcome], others: list[Outcome]) -> float:
-    return statistics.median(a.rate / b.rate for a, b in zip(ones, others, strict=True))
+def _ratio(ones: list[Load], others: list[Load]) -> float:
+    return statistics.median(a.outcome.rate / b.outcome.rate for a, b in zip(ones, others, strict=True))
 
 
 def _iso(micros: int) -> str:
