@@ -36,11 +36,11 @@ class NullDatabase:
     def begin(self, *, exclusive: bool) -> NullTransaction:
         return NullTransaction(self)
 
-    def take_ids(self, count: int) -> list[int]:
-        """New ids, as the SQLite store gives them."""
-        first = self._next_id
-        self._next_id = first + count
-        return list(range(first, first + count))
+    def take_id(self) -> int:
+        """The next id, as the SQLite store gives it."""
+        taken = self._next_id
+        self._next_id = taken + 1
+        return taken
 
     def commit(self) -> None: ...
 
@@ -57,7 +57,7 @@ class NullTransaction:
 
     def __init__(self, database: NullDatabase) -> None:
         self.dialect = database.dialect
-        self._database = database
+        self.take_id = database.take_id
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """What the writer asks about a Datastream before it takes an Observation; nothing for any other question."""
@@ -73,14 +73,11 @@ class NullTransaction:
         return []
 
     def insert(self, table: str, values: dict[str, Any]) -> int:
-        return self.take_ids(1)[0]
+        return self.take_id()
 
     def update(self, table: str, id_: int, values: dict[str, Any]) -> None: ...
 
     def set_geometry(self, table: str, id_: int, wkb: bytes | None, box: Sequence[float] | None) -> None: ...
-
-    def take_ids(self, count: int) -> list[int]:
-        return self._database.take_ids(count)
 
     def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
         return []
