@@ -99,27 +99,28 @@ def test_an_array_of_one(api: Api, parts: dict[str, Entity]) -> None:
     refused(api.post(f"MultiDatastreams({key(made)})/Observations", make.observation([4, 5])), 400)
 
 
+MISFITS: list[Entity] = [
+    {"multiObservationDataTypes": [make.MEASUREMENT]},
+    {"multiObservationDataTypes": [make.MEASUREMENT] * 3},
+    {"unitOfMeasurements": [make.CELSIUS]},
+    {"unitOfMeasurements": []},
+    {"ObservedProperties": []},
+    {"ObservedProperties": [make.observed_property()]},
+    {"unitOfMeasurements": make.CELSIUS},
+    {"multiObservationDataTypes": "x"},
+    {"unitOfMeasurements": [1, 2]},
+    {"ObservedProperties": make.OMIT},
+    {"Sensor": make.OMIT},
+    {"multiObservationDataTypes": make.OMIT},
+    {"unitOfMeasurements": make.OMIT},
+    {"observationType": make.MEASUREMENT},
+    {"multiObservationDataTypes": [1, 2]},
+]
+
+
 @requirement("multi-datastream/constraints")
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {"multiObservationDataTypes": [make.MEASUREMENT]},
-        {"multiObservationDataTypes": [make.MEASUREMENT] * 3},
-        {"unitOfMeasurements": [make.CELSIUS]},
-        {"unitOfMeasurements": []},
-        {"ObservedProperties": []},
-        {"ObservedProperties": [make.observed_property()]},
-        {"unitOfMeasurements": make.CELSIUS},
-        {"multiObservationDataTypes": "x"},
-        {"unitOfMeasurements": [1, 2]},
-        {"ObservedProperties": make.OMIT},
-        {"Sensor": make.OMIT},
-        {"multiObservationDataTypes": make.OMIT},
-        {"unitOfMeasurements": make.OMIT},
-        {"observationType": make.MEASUREMENT},
-        {"multiObservationDataTypes": [1, 2]},
-    ],
-    ids=lambda case: str(case)[:50],
+    "changes", MISFITS, ids=[f"{next(iter(case))}-{number}" for number, case in enumerate(MISFITS)]
 )
 def test_parts_of_different_lengths_are_refused(api: Api, parts: dict[str, Entity], changes: Entity) -> None:
     body = make.multi_datastream(2, Thing=ref(parts["Thing"]), **changes)

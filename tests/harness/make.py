@@ -13,7 +13,13 @@ from typing import Any, Final
 
 from tests.harness.client import Entity
 
-OMIT: Final = object()
+
+class _Omit:
+    def __repr__(self) -> str:
+        return "omit"
+
+
+OMIT: Final = _Omit()
 _RUN = uuid.uuid4().hex[:6]
 _NUMBERS = itertools.count(1)
 
