@@ -96,7 +96,11 @@ def _through(writer: Writer, key: Key, terms: list[Expression], env: Environment
     seen = writer.visible(far, link.type, link, f"{near}.id")
     alone = all(key in _prefixes(field) for term in terms for field in fields(term))
     if alone and isinstance(link.by, ForeignKey):
-        return f"{near}.{link.by.column} in (select {far}.id from {source} where {conjunction([seen, body])})"
+        found = f"(select {far}.id from {source} where {conjunction([seen, body])})"
+        if link.by.column == "feature_id":  # no index by feature: the pairs narrow it to Datastreams
+            pairs = f"select fd.datastream_id from feature_datastream fd where fd.feature_id in {found}"
+            return f"({near}.feature_id in {found} and {near}.datastream_id in ({pairs}))"
+        return f"{near}.{link.by.column} in {found}"
     return f"exists (select 1 from {source} where {conjunction([joined, seen, body])})"
 
 

@@ -99,11 +99,7 @@ def belongs(writer: Writer, hops: tuple[Hop, ...], alias: str) -> list[str]:
     if hop.key is not None:
         parts.append(f"{alias}.id = {writer.bind(Type.NUMBER, hop.key)}")
     if hop.link is None:
-        if not hop.type.scoped and hop.key is None:
-            parts.append(writer.visible_observations(alias))
-        else:
-            parts.append(writer.visible(alias, hop.type))
-        return parts
+        return [*parts, writer.visible(alias, hop.type)]
     near, member = _membership(writer, hop.link, hops[:-1], alias)
     return [*parts, member, writer.visible(alias, hop.type, hop.link, near)]
 

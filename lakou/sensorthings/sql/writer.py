@@ -52,16 +52,13 @@ class Writer:
                 pairs = "feature_datastream fd join datastream d on d.id = fd.datastream_id"
                 seen = f"fd.feature_id = {near} and {self._in_scope('d.')}"
                 return f"{alias}.datastream_id in (select d.id from {pairs} where {seen})"
-            return f"{alias}.datastream_id in (select id from datastream where {self._in_scope('')})"
+            stream = self.alias()
+            seen = f"{stream}.id = {alias}.datastream_id and {self._in_scope(f'{stream}.')}"
+            return f"exists (select 1 from datastream {stream} where {seen})"
         parts = [self._in_scope(f"{alias}.")]
         if type_.only is not None:
             parts.append(f"{alias}.{type_.only[0]} = {type_.only[1]}")
         return " and ".join(parts)
-
-    def visible_observations(self, alias: str) -> str:
-        """As `visible`, for a whole set in time order: worded so that SQLite keeps the time index."""
-        plus = "+" if self.dialect.name == "sqlite" else ""
-        return f"{plus}{alias}.datastream_id in (select id from datastream where {self._in_scope('')})"
 
     def _in_scope(self, prefix: str) -> str:
         if self.reads is None:
