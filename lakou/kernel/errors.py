@@ -111,6 +111,7 @@ class TooManyRequests(LakouError):
 
     status = 429
     code = "too_many_requests"
+    retry_after_s = 1
 
 
 class UnsupportedOption(LakouError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from lakou.kernel.errors import BadRequest, LakouError, TooLarge
@@ -58,6 +59,8 @@ async def _answer(service: Service, scope: Scope, method: str, headers: dict[byt
     if len(raw) + len(query) > limits.url_bytes:
         raise BadRequest(f"The URL is longer than {limits.url_bytes} bytes", code="too_long", hint="POST it to $batch.")
     principal = principal_of(service, headers)
+    client = scope.get("client")
+    service.rates.check(principal, client[0] if client else None, monotonic())
     request = Request(
         method,
         _text(raw[len(PREFIX) :], "path"),

@@ -9,7 +9,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Bounds on what one request may ask. Sizes in bytes, times in seconds.
 
     `expand_rows` is the worst-case number of entities that one response may hold: pages of nested sets get
-    smaller, never below `expand_page`, so that deep expands stay within it.
+    smaller, never below `expand_page`, so that deep expands stay within it. Rates are requests a second, 0 for
+    none, and do not count on loopback.
     """
 
     default_top: int = 100
@@ -29,3 +30,6 @@ class Limits(msgspec.Struct, frozen=True):
     commit_rows: int = 2_000
     queue_rows: int = 100_000
     groups: int = 100_000
+    rate_anonymous: float = 20.0
+    rate_device: float = 50.0
+    rate_signed: float = 0.0

@@ -8,7 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from lakou.kernel import jsontext
-from lakou.kernel.errors import LakouError, MethodNotAllowed, Unauthorized, Unavailable
+from lakou.kernel.errors import LakouError, MethodNotAllowed, TooManyRequests, Unauthorized, Unavailable
 from lakou.sensorthings.access import Principal
 
 Header = tuple[bytes, bytes]
@@ -78,7 +78,7 @@ def not_allowed(message: str, allow: str, hint: str | None = None) -> MethodNotA
 def error_answer(error: LakouError) -> Answer:
     """The answer of an error: code, message, place and hint; never more."""
     headers: list[Header] = []
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooManyRequests):
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", error.allow.encode()))

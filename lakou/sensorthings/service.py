@@ -21,6 +21,7 @@ from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.model import MULTI_DATASTREAM, OBSERVATION
 from lakou.sensorthings.plan.target import target_of
+from lakou.sensorthings.rates import Rates
 from lakou.sensorthings.reading import Reading
 from lakou.sensorthings.request import Answer, Request, empty, error_answer, json_answer, not_allowed
 from lakou.sensorthings.store import changes, databases
@@ -58,6 +59,7 @@ class Service:
         self.authority = authority
         self.limits = config.limits
         self.feed = Feed()
+        self.rates = Rates(config.limits)
         self._database: Database = databases.open_database(config.data_dir, config.database_url)
         self._readers: Readers | None = None
         self._writer: Writer | None = None
