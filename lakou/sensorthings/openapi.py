@@ -47,8 +47,8 @@ _KINDS: dict[Kind, Json] = {
     Kind.AREA: {"$ref": "#/components/schemas/GeoJSON"},
     Kind.RESULT: {"description": "A number, text, boolean, null, or any JSON value"},
 }
-_READ = [{}, {"bearer": []}, {"basic": []}]
-_WRITE = [{"bearer": []}, {"basic": []}]
+_READ: list[Json] = [{}, {"bearer": []}, {"basic": []}]
+_WRITE: list[Json] = [{"bearer": []}, {"basic": []}]
 
 ON_SETS = (
     "filter", "count", "countMode", "orderby", "skip", "top", "skiptoken", "expand", "select", "apply",
