@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import shutil
 from pathlib import Path
 from typing import Any, cast
@@ -20,14 +19,18 @@ from lakou.connectors import inbound
 from lakou.connectors.register import CivicRegister
 from lakou.connectors.scheduler import Scheduler
 from lakou.identity import authority as identity
+from lakou.kernel import jsontext
+from lakou.kernel.errors import LakouError
+from lakou.sensorthings import http, openapi
 from lakou.sensorthings.access import ANONYMOUS
 from lakou.sensorthings.service import Service
-from lakou.server import static
+from lakou.server import metrics, static
 from lakou.server.config import Config
 from lakou.server.types import Application, Message, Receive, Scope, Send
 from lakou.web import service_access
 
 DATA_PREFIX = "/sta/v1.1"
+STATE = frozenset({"/healthz", "/readyz", "/metrics", "/api/openapi.json"})
 MAX_CIVIC_BODY = 16 * 1024 * 1024
 MIN_FREE_SHARE = 0.05
 PROBE_S = 2.0
@@ -44,6 +47,7 @@ class Dispatcher:
         self._authority = authority
         self._civic = cast(Application, ASGIHandler())
         self._static = static.StaticFiles()
+        self._counts = metrics.Counts()
         self._ready = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,26 +55,47 @@ class Dispatcher:
         if scope["type"] == "http":
             path: str = scope["path"]
             data_plane = self._config.role != "civic"
+            requests = self._counts.requests
             if path.startswith(DATA_PREFIX) and path[len(DATA_PREFIX) :][:1] in ("", "/") and data_plane:
+                requests["sensorthings"] += 1
                 await self._service(scope, receive, send)
             elif path == "/live" and data_plane:
+                requests["live"] += 1
                 await self._service.live(scope, receive, send)
-            elif path == "/healthz":
-                await _answer(send, 200, {"status": "ok"})
-            elif path == "/readyz":
-                checks = await self._checks()
-                ready = all(checks.values())
-                await _answer(send, 200 if ready else 503, {"ready": ready, "checks": checks})
+            elif path in STATE:
+                requests["state"] += 1
+                await self._state(path, scope, send)
             elif self._config.role == "data":
                 await _answer(send, 404, {"code": "not_found", "status": 404, "message": "Pages are served elsewhere"})
             elif path.startswith("/static/"):
+                requests["static"] += 1
                 await self._static(scope, receive, send)
             else:
+                requests["pages"] += 1
                 await self._pages(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
+
+    async def _state(self, path: str, scope: Scope, send: Send) -> None:
+        """What machines ask about this process: life, readiness, figures, and the description of its API."""
+        if path == "/healthz":
+            await _answer(send, 200, {"status": "ok"})
+        elif path == "/readyz":
+            checks = await self._checks()
+            ready = all(checks.values())
+            await _answer(send, 200 if ready else 503, {"ready": ready, "checks": checks})
+        elif path == "/metrics":
+            try:
+                page = self._counts.page(http.principal_of(self._service, dict(scope["headers"])))
+            except LakouError as error:
+                await _answer(send, error.status, error.body(), challenge=error.status == 401)
+                return
+            await _send(send, 200, metrics.CONTENT_TYPE, page)
+        else:
+            described = openapi.document(http.base_url(self._service, scope, dict(scope["headers"])))
+            await _answer(send, 200, described)
 
     async def _pages(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Django, with a cap on bodies: it would otherwise keep any size in a temporary file first."""
@@ -156,13 +181,18 @@ async def _too_large(send: Send) -> None:
     await _answer(send, 413, body)
 
 
-async def _answer(send: Send, status: int, body: dict[str, Any]) -> None:
-    content = json.dumps(body).encode()
+async def _answer(send: Send, status: int, body: dict[str, Any], *, challenge: bool = False) -> None:
+    await _send(send, status, b"application/json", jsontext.encode(body), challenge=challenge)
+
+
+async def _send(send: Send, status: int, content_type: bytes, content: bytes, *, challenge: bool = False) -> None:
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", content_type),
         (b"content-length", str(len(content)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
+    if challenge:
+        headers.append((b"www-authenticate", b'Bearer realm="Lakou"'))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

@@ -8,7 +8,10 @@ import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from lakou.kernel.errors import Unavailable
+import msgspec
+
+from lakou.kernel.errors import BadRequest, Unavailable
+from lakou.sensorthings.limits import Limits
 from lakou.server import config as configuration
 from lakou.server import databases, logs, secretfile
 
@@ -37,8 +40,45 @@ def make_service(config: Config) -> Service:
 
     tokens = authority.TokenAuthority()
     authority.install(tokens)
-    store = ServiceConfig(data_dir=config.data_dir, database_url=config.database_url, base_url=config.base_url)
+    store = ServiceConfig(
+        data_dir=config.data_dir,
+        database_url=config.database_url,
+        base_url=config.base_url,
+        limits=read_limits(config),
+    )
     return Service(store, tokens)
+
+
+def read_limits(config: Config) -> Limits:
+    """The bounds of the data plane, with what `[limits]` of lakou.toml changes. Raises BadRequest."""
+    table = dict(config.table("limits"))
+    if unknown := set(table) - set(Limits.__struct_fields__):
+        raise BadRequest(
+            f"There is no limit {min(unknown)!r}",
+            place=f"limits.{min(unknown)}",
+            hint="known ones: " + ", ".join(Limits.__struct_fields__),
+            code="configuration",
+        )
+    try:
+        limits = msgspec.convert(table, Limits)
+    except msgspec.ValidationError as error:
+        raise BadRequest(
+            f"A limit cannot be used: {error}",
+            place="limits",
+            hint="see docs/reference/configuration.md",
+            code="configuration",
+        ) from None
+    for name in table:
+        value = getattr(limits, name)
+        # Only rates know 0: it turns them off. Written so that NaN, which TOML can say, is refused too.
+        if not (value > 0 or (value == 0 and name.startswith("rate_"))):
+            raise BadRequest(
+                f"The limit {name} must be above 0",
+                place=f"limits.{name}",
+                hint="leave it out for the default",
+                code="configuration",
+            )
+    return limits
 
 
 def migrate(config: Config) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any, cast
 import typer.main
 
 from lakou.kernel import errors
+from lakou.sensorthings.limits import Limits
 from lakou.server import cli
 from lakou.server.config import OPTIONS, Config
 
@@ -72,7 +73,12 @@ def configuration_page() -> str:
         default = _default_of(option.field)
         values = ", ".join(option.choices) or (f"{option.low} to {option.high}" if option.high else option.kind)
         parts.append(f"| `{option.toml}` | `{option.env}` | {_cell(option.meaning)} | {values} | {default} |")
-    parts.append("\nTables such as `[connectors.usgs_earthquakes]` belong to the packages that they name.\n")
+    parts.append("\n## `[limits]`\n")
+    parts.append("Bounds on what one request may ask: sizes in bytes, times in seconds, rates a second (0: none).\n")
+    parts.append("| limit | default |\n|---|---|")
+    parts.extend(f"| `{name}` | {getattr(Limits(), name)} |" for name in Limits.__struct_fields__)
+    parts.append("\n## Tables of other packages\n")
+    parts.append("Tables such as `[connectors.usgs_earthquakes]` belong to the packages that they name.\n")
     parts.append(
         '```toml\nport = 8000\nbase_url = "https://lakou.example.org"\n'
         'database_url = "postgresql://lakou@db.example.org/lakou"\n\n'

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lakou.kernel.errors import BadRequest
+from lakou.server.compose import read_limits
 from lakou.server.config import OPTIONS, Config, environment, load
 
 
@@ -85,3 +86,19 @@ def test_a_table_that_is_no_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lakou.toml").write_text("connectors = 1\n")
     with pytest.raises(BadRequest):
         load(environ={})
+
+
+def test_limits_come_from_their_table(tmp_path: Path) -> None:
+    (tmp_path / "lakou.toml").write_text("[limits]\nmax_top = 500\nrate_anonymous = 0\n")
+    limits = read_limits(load(environ={}))
+    assert (limits.max_top, limits.rate_anonymous, limits.default_top) == (500, 0, 100)
+
+
+@pytest.mark.parametrize(
+    "line", ["max_tops = 5", "max_top = 0", "max_top = -1", 'max_top = "5"', "timeout_signed_s = nan"]
+)
+def test_a_limit_that_cannot_be_used_is_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / "lakou.toml").write_text(f"[limits]\n{line}\n")
+    with pytest.raises(BadRequest) as caught:
+        read_limits(load(environ={}))
+    assert (caught.value.place or "").startswith("limits")

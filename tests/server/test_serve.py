@@ -69,6 +69,22 @@ def test_the_server_says_that_it_lives_and_is_ready(server: Server) -> None:
     assert all(ready.json()["checks"].values())
 
 
+def test_figures_are_for_agents_and_administrators(server: Server) -> None:
+    url = f"{server.origin}/metrics"
+    stranger = httpx.get(url, trust_env=False)
+    assert (stranger.status_code, "www-authenticate" in stranger.headers) == (401, True)
+    page = httpx.get(url, headers={"authorization": f"Bearer {server.token}"}, trust_env=False)
+    assert page.status_code == 200
+    assert re.search(r'^lakou_requests_total\{part="state"\} [1-9]', page.text, re.MULTILINE)
+    assert "process_resident_memory_bytes" in page.text
+
+
+def test_the_api_is_described_at_the_address_that_was_asked(server: Server) -> None:
+    described = httpx.get(f"{server.origin}/api/openapi.json", trust_env=False).json()
+    assert described["openapi"].startswith("3.1")
+    assert described["servers"] == [{"url": server.base}]
+
+
 def test_pages_carry_the_rules_for_browsers(server: Server) -> None:
     headers = httpx.get(f"{server.origin}/poste", trust_env=False).headers
     assert "default-src 'self'" in headers["content-security-policy"]
