@@ -141,6 +141,8 @@ def from_wkt(text: str) -> BaseGeometry:
         # A coordinate such as 1e400 becomes infinite and is refused below; numpy's warning about it is noise.
         with numpy.errstate(all="ignore"):
             geometry = shapely.force_2d(shapely.from_wkt(body))
+    except NotImplementedError:  # GEOS reads curves, shapely does not hold them
+        raise _refuse("curves and surfaces are not known here", None, hint) from None
     except (ShapelyError, ValueError, TypeError, OverflowError):
         raise _refuse("the WKT text cannot be read", None, hint) from None
     if geometry is None or geometry.is_empty:

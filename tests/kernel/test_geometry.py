@@ -166,3 +166,13 @@ def test_any_wkt_is_read_or_refused(text: str) -> None:
         geometry.from_wkt(text)
     except BadRequest:
         return
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["CURVEPOLYGON(EMPTY)", "CIRCULARSTRING(0 0,1 1,2 0)", "COMPOUNDCURVE((0 0,1 1))", "MULTISURFACE EMPTY"],
+)
+def test_curves_are_refused(text: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        geometry.from_wkt(text)
+    assert refusal.value.error_code == "geometry"
