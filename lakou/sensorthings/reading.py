@@ -26,9 +26,9 @@ from lakou.sensorthings.model import OBSERVATION, Kind
 from lakou.sensorthings.plan.read import Asker, plan_read
 from lakou.sensorthings.plan.target import Target, target_of
 from lakou.sensorthings.plan.values import ReadPlan
-from lakou.sensorthings.render import entities, flat, observations, sets
+from lakou.sensorthings.render import entities, flat, sets
 from lakou.sensorthings.render.entities import Style
-from lakou.sensorthings.request import JSON, Answer, Header, Request, empty, json_answer
+from lakou.sensorthings.request import Answer, Header, Request, empty, json_answer
 from lakou.sensorthings.sql import read as sql
 from lakou.sensorthings.sql.dialect import Statement
 from lakou.sensorthings.store.database import Row
@@ -188,10 +188,6 @@ class Reading:
             if plan.single:
                 return json_answer(200, {"@iot.selfLink": f"{style.base}/{plan.type.plural}({rows[0][0]})"})
             return json_answer(200, sets.references(plan, rows, style, url=url, count=count))
-        if observations.fits(plan, style):
-            shown, more = sets.cut(plan, rows)
-            head = sets.head(plan, shown, style, url=url, count=count, more=more)
-            return Answer(200, [(b"content-type", JSON)], observations.page(plan, shown, head, style))
         if not plan.single:
             return json_answer(200, sets.page(plan, rows, style, url=url, count=count))
         return _show_one(prepared, request, rows[0])
