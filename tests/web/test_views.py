@@ -169,3 +169,9 @@ def test_a_moving_thing_is_drawn_where_it_says_it_is(web: Client, data: Double) 
     after = text_of(web, "/poste")
     marker = re.compile(r'data-marker="10"[^>]*transform="([^"]+)"')
     assert marker.search(before)[1] != marker.search(after)[1]  # type: ignore[index]
+
+
+def test_an_unknown_address_is_told_in_french(web: Client) -> None:
+    page = text_of(web, "/nulle-part", status=404)
+    assert "Page introuvable" in page
+    assert 'lang="fr"' in page

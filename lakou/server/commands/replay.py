@@ -10,9 +10,11 @@ import httpx
 import structlog
 
 from lakou.kernel.errors import LakouError
+from lakou.kernel.jsontext import decode, encode
 from lakou.sensorthings.access import ADMIN
 from lakou.server import processes
 from lakou.server.config import Config
+from lakou.server.remote import RemoteService
 
 # The samples that ship with the connectors, by connector.
 SAMPLES = (
@@ -36,7 +38,6 @@ def replay_samples(config: Config, token_file: Path) -> None:
 async def _replay(config: Config, url: str, token: str) -> None:
     from lakou.connectors import inbound, samples
     from lakou.connectors.running import run_connector
-    from lakou.server.remote import RemoteService
 
     folder = Path(samples.__path__[0])
     async with RemoteService(url, token) as remote:
@@ -48,6 +49,19 @@ async def _replay(config: Config, url: str, token: str) -> None:
                 log.warning("sample not replayed", connector=name, sample=sample, error=error.message)
                 continue
             log.info("sample replayed", connector=name, outcome=result.outcome, observations=result.count)
+        await _mark_as_exercise(remote)
+
+
+async def _mark_as_exercise(remote: RemoteService) -> None:
+    """Recorded messages that are played again are no news: what they made says EXERCICE like all of the demo."""
+    answer = await remote.call(ADMIN, "GET", "/Things?$select=id,properties&$top=10000")
+    for thing in decode(answer.body)["value"] if answer.status == 200 else ():
+        properties = thing.get("properties") or {}
+        if properties.get("exercise") is not True:
+            body = encode({"properties": {**properties, "exercise": True}})
+            await remote.call(
+                ADMIN, "PATCH", f"/Things({thing['@iot.id']})", body, [(b"content-type", b"application/json")]
+            )
 
 
 def _wait_until_ready(url: str) -> bool:

@@ -95,9 +95,10 @@ def test_any_path_is_read_or_refused(raw: str | bytes) -> None:
         msgspec.json.encode(error.body())
 
 
-def test_hostile_paths_take_no_time() -> None:
+def test_hostile_paths_end_soon() -> None:
+    """Five seconds tell a path that explodes (hours) from one that is read once (milliseconds)."""
     for raw in ("/" * 16_000, "a('/" * 4_000, "a('" + "/" * 16_000, "a(" * 8_000, "%41%" * 4_000, "a('" + "''" * 8_000):
         started = time.perf_counter()
         with pytest.raises(BadRequest):
             parse_path(raw)
-        assert time.perf_counter() - started < 0.5, raw[:10]
+        assert time.perf_counter() - started < 5, raw[:10]
