@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from lakou.connectors import samples
 from lakou.sensorthings.access import ADMIN, Principal
+from tests.conftest import POSTGRES_URL
+from tests.harness.server import fresh_database
 
 if TYPE_CHECKING:
     from lakou.sensorthings.service import Service
@@ -46,16 +49,34 @@ def recorded() -> Callable[[str], bytes]:
 Scenario = Callable[["Service"], Awaitable[None]]
 
 
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[[Scenario], None]:
-    """Plays a scenario with a started SensorThings service over an empty store."""
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str | None]:
+    """A database of this session, None when PostgreSQL is not there to be tested."""
+    if POSTGRES_URL is None:
+        yield None
+        return
+    with fresh_database(POSTGRES_URL) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def play(request: pytest.FixtureRequest, tmp_path: Path, postgres_url: str | None) -> Callable[[Scenario], None]:
+    """Plays a scenario with a started SensorThings service over an empty store, on both databases."""
     # Models can be imported only once Django is loaded, which is after this file.
     from lakou.identity.authority import TokenAuthority
     from lakou.sensorthings.service import Service, ServiceConfig
 
+    url = None
+    if request.param == "postgres":
+        if postgres_url is None:
+            pytest.skip("LAKOU_TEST_POSTGRES is not set: PostgreSQL was NOT tested")
+        url = postgres_url
+        with psycopg.connect(url, autocommit=True) as admin:
+            admin.execute("drop schema if exists observations cascade")
+
     def played(scenario: Scenario) -> None:
         async def whole() -> None:
-            service = Service(ServiceConfig(data_dir=tmp_path, database_url=None, base_url=None), TokenAuthority())
+            service = Service(ServiceConfig(data_dir=tmp_path, database_url=url, base_url=None), TokenAuthority())
             service.migrate()
             await service.start()
             try:
