@@ -130,25 +130,24 @@ class Bench:
         full, empty = self._alternate(
             into_full, lambda: self._load(fresh, self._posts(filled), CONNECTIONS, "single POST into the empty store")
         )
-        note = f"{filled.rows:,} Observations"
-        self._note("full_single_ratio", _ratio(full, empty), note)
+        self._note("full_single_ratio", _ratio(full, empty))
         if self._home.name == SQLITE:
             least = min(written)
             self._note(
-                "written_bytes", statistics.median(written) if least else None, note if least else "not counted here"
+                "written_bytes", statistics.median(written) if least else None, "" if least else "not counted here"
             )
         full, empty = self._alternate(
             lambda: self._load(server, self._batch(filled, 1_000), ARRAY_CONNECTIONS, "data array into the full store"),
             lambda: self._load(fresh, self._batch(filled, 1_000), ARRAY_CONNECTIONS, "data array into the empty store"),
         )
-        self._note("full_array_ratio", _ratio(full, empty), note)
+        self._note("full_array_ratio", _ratio(full, empty))
 
     # ── reading ──
 
     def _reads(self, server: Server, filled: Dataset) -> None:
         if filled.windows:
             windows = _windows(filled)
-            self._read(server, "window_p50", windows, "Observation", 1440, f"{filled.rows:,} Observations")
+            self._read(server, "window_p50", windows, "Observation", 1440)
         else:
             self._note("window_p50", None, "needs a day of minutes: a larger N")
         latest = quote(
@@ -176,7 +175,7 @@ class Bench:
 
     def _note_size(self, filled: Dataset) -> None:
         key = "stored_bytes" if self._home.name == SQLITE else "stored_bytes_postgres"
-        self._note(key, filled.loaded_bytes / filled.rows, f"{filled.rows:,} Observations")
+        self._note(key, filled.loaded_bytes / filled.rows)
 
     # ── running ──
 
