@@ -27,7 +27,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 PREFIX = b"/sta/v1.1"
 STREAMED = ("application/x-ndjson", "application/ndjson")
 _COMMON: list[Header] = [(b"x-content-type-options", b"nosniff"), (b"access-control-allow-origin", b"*")]
-_EXPOSED = b"Location, ETag, Server-Timing, Retry-After"
+_EXPOSING = (b"access-control-expose-headers", b"Location, ETag, Server-Timing, Retry-After")
 
 
 class Disconnected(Exception):
@@ -154,10 +154,11 @@ async def _stream(receive: Receive, limit: int) -> AsyncIterator[bytes]:
 
 
 async def _send(send: Send, method: str, answer: Answer) -> None:
-    length = str(len(answer.body)).encode()
-    headers = [*answer.headers, *_COMMON, (b"content-length", length)]
-    if any(n in (b"location", b"etag") for n, _ in answer.headers):
-        headers.append((b"access-control-expose-headers", _EXPOSED))
+    headers = [*answer.headers, *_COMMON, (b"content-length", b"%d" % len(answer.body))]
+    for name, _ in answer.headers:
+        if name == b"location" or name == b"etag":
+            headers.append(_EXPOSING)
+            break
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 

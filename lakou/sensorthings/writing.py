@@ -36,6 +36,7 @@ JSON_TYPES = ("application/json", "")
 _READ, _SET, _ENTITY = "GET, HEAD", "GET, HEAD, POST, DELETE", "GET, HEAD, PATCH, PUT, DELETE"
 _NO_OPTIONS = Options()
 PATCH_TYPE = "application/json-patch+json"
+_USUAL = frozenset({"phenomenonTime", "result", "resultTime"})
 
 
 class Writing:
@@ -263,8 +264,19 @@ def _plain_observation(body: Any, hops: tuple[Hop, ...]) -> Observation | None:
         stream_id, multi = id_, named[0] == "MultiDatastream"
         if isinstance(id_, bool):
             return None
+    return Observation(stream_id, multi, _reading(body))
+
+
+def _reading(body: dict[str, Any]) -> payload.Reading:
+    """What most devices send takes the short way; where that refuses, the long way says the place."""
+    sent, produced = body.get("phenomenonTime"), body.get("resultTime")
+    if body.keys() <= _USUAL and type(sent) is str and "result" in body and (produced is None or type(produced) is str):
+        try:
+            return payload.simple_reading(sent, body["result"], produced)
+        except BadRequest:
+            pass
     payload.check_observation(body, "")
-    return Observation(stream_id, multi, payload.reading(body))
+    return payload.reading(body)
 
 
 # ── answers ──

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from lakou.server.config import Config
 
 SETTINGS = "lakou.server.settings"
+# A commit takes the interpreter's lock several times; beside a busy loop each time may wait this long (default 5 ms).
+SWITCH_S = 0.0005
 
 
 def load_django(config: Config) -> None:
@@ -126,6 +129,7 @@ async def passing_token(name: str, role: str) -> AsyncIterator[str]:
 def create() -> Dispatcher:
     """The application factory that uvicorn calls in each process."""
     config = configuration.current()
+    sys.setswitchinterval(SWITCH_S)
     logs.set_up(config)
     load_django(config)
     service = make_service(config)

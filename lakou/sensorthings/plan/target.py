@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import msgspec
@@ -36,9 +37,22 @@ class Target(msgspec.Struct, frozen=True):
         return self.hops[-1].type
 
 
-@lru_cache(maxsize=4096)
+# The path on which nearly all Observations come. Ids differ more than any cache holds, the rest does not.
+_INTO_STREAM = re.compile(r"/((?:Multi)?Datastreams)\((0|[1-9][0-9]{0,17})\)/Observations", re.ASCII)
+
+
 def target_of(raw_path: str, limits: GrammarLimits) -> Target:
     """The target of a raw path below the service root; raises NotFound, BadRequest. Kept, for paths come again."""
+    found = _INTO_STREAM.fullmatch(raw_path)
+    if found is None:
+        return _kept(raw_path, limits)
+    kind, key = found.groups()
+    stream, observations = _kept(f"/{kind}(1)/Observations", limits).hops
+    return Target((Hop(stream.type, None, int(key)), observations), False)
+
+
+@lru_cache(maxsize=1024)
+def _kept(raw_path: str, limits: GrammarLimits) -> Target:
     return resolve(parse_path(raw_path, limits))
 
 

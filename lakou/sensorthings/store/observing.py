@@ -19,7 +19,7 @@ from lakou.sensorthings.store.registry import Stream, current_location, shape_of
 from lakou.sensorthings.store.session import Session
 
 
-class Observation(msgspec.Struct):
+class Observation(msgspec.Struct, gc=False):
     """One Observation to be written: where it goes and what it says. `multi` as the sender named it."""
 
     stream_id: int

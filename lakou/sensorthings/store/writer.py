@@ -86,9 +86,15 @@ class Writer:
         with self._wake:
             self._queue.append(job)
             self._queued += rows
-            if len(self._queue) == 1:
-                self._wake.notify()
+            is_first = len(self._queue) == 1
+        if is_first:
+            # Woken after the tasks that are ready now: they share a commit, and the two threads do not fight.
+            job.loop.call_soon(self._notify)
         return job.future
+
+    def _notify(self) -> None:
+        with self._wake:
+            self._wake.notify()
 
     # ── the thread ──
 
