@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +16,12 @@ from tests.sensorthings import bodies
 from tests.sensorthings.caller import Caller, Store
 
 Message = MutableMapping[str, Any]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """The edge knows nothing of the database: one is enough."""
+    return Store("sqlite", folder=tmp_path)
 
 
 def scope(method: str, target: str, headers: dict[str, str] | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from lakou.sensorthings.grammar.path import parse_path
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.plan.read import Asker, plan_read
 from lakou.sensorthings.plan.target import resolve
-from lakou.sensorthings.plan.values import Field, ReadPlan
+from lakou.sensorthings.plan.values import Arm, Field, ReadPlan
 
 LIMITS = Limits()
 
@@ -27,7 +27,8 @@ def plan(url: str, limits: Limits = LIMITS) -> ReadPlan:
 def order(found: ReadPlan) -> list[tuple[str, bool, bool]]:
     names = []
     for term in found.order:
-        value = term.value if isinstance(term.value, Field) else term.value.value  # type: ignore[union-attr]
+        value = term.value.value if isinstance(term.value, Arm) else term.value
+        assert isinstance(value, Field)
         names.append((value.property.name, term.descending, term.nullable))
     return names
 
@@ -86,7 +87,8 @@ def test_pages_of_deep_expands_get_smaller() -> None:
     streams = plan(deep, limits).expands[0].plan
     observations = streams.expands[0].plan
     inner = observations.expands[0].plan.expands[0].plan
-    assert (streams.limit, observations.limit, inner.limit) == (100, limits.expand_page, limits.expand_page)
+    assert streams.limit > observations.limit >= inner.limit >= 1
+    assert streams.limit * observations.limit * inner.limit * 100 <= 20_000 * 100
 
 
 def test_a_to_one_expand_has_no_page() -> None:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.sensorthings import bodies
-from tests.sensorthings.caller import Caller, body_of
+from tests.sensorthings.caller import Caller, Store, body_of
+from tests.sensorthings.conftest import emptied
 
 
-@pytest.fixture
-def full(caller: Caller) -> Caller:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """One station with five Observations. Tests only read."""
+    if request.param == "sqlite":
+        store = Store("sqlite", folder=tmp_path_factory.mktemp("flat"))
+    else:
+        store = emptied(request.getfixturevalue("postgres_urls")(0))
+    caller = store.caller()
     properties = {"a": [1, {"b": None}], "é": 'x,"y"\nz'}
     caller.make("Things", bodies.station("=1+1", properties=properties))
     for result in (1.5, "a;b", True, None, {"k": [1]}):
         caller.make("Datastreams(1)/Observations", {"result": result})
-    return caller
+    yield caller
+    caller.close()
 
 
 @pytest.fixture

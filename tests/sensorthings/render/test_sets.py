@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.sensorthings import bodies
-from tests.sensorthings.caller import Caller
+from tests.sensorthings.caller import Caller, Store
+from tests.sensorthings.conftest import emptied
 
 
-@pytest.fixture
-def full(caller: Caller) -> Caller:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """Five stations, the nth with n Observations; the first has one with parameters. Tests only read."""
+    if request.param == "sqlite":
+        store = Store("sqlite", folder=tmp_path_factory.mktemp("sets"))
+    else:
+        store = emptied(request.getfixturevalue("postgres_urls")(0))
+    caller = store.caller()
     for n in range(5):
         body = bodies.station(f"t {n % 3}", properties=[{}, {"a": n}, {"a": "x"}, {"a": True}, {"a": None}][n])
         caller.make("Things", body)
         for m in range(n):
             when = f"2026-01-0{1 + m % 2}T00:00:00Z"
             caller.make(f"Datastreams({n + 1})/Observations", {"result": m, "phenomenonTime": when})
-    return caller
+    lone = {"result": 1, "parameters": {"a": 1}, "phenomenonTime": "2026-03-01T00:00:00Z"}
+    caller.make("Datastreams(1)/Observations", lone)
+    yield caller
+    caller.close()
 
 
 def walk(caller: Caller, target: str) -> list[dict[str, Any]]:
@@ -81,16 +92,15 @@ def test_no_next_link_at_the_end_and_none_without_rows(full: Caller) -> None:
 def test_a_data_array_is_grouped_by_datastream(full: Caller) -> None:
     found = full.read("Observations?$resultFormat=dataArray&$select=result,id")["value"]
     assert [g["Datastream@iot.navigationLink"].rpartition("/")[2] for g in found] == [
-        "Datastreams(2)", "Datastreams(3)", "Datastreams(4)", "Datastreams(5)",
+        "Datastreams(2)", "Datastreams(3)", "Datastreams(4)", "Datastreams(5)", "Datastreams(1)",
     ]  # fmt: skip
     assert all(g["components"] == ["result", "id"] for g in found)
-    assert [g["dataArray@iot.count"] for g in found] == [len(g["dataArray"]) for g in found] == [1, 2, 3, 4]
+    assert [g["dataArray@iot.count"] for g in found] == [len(g["dataArray"]) for g in found] == [1, 2, 3, 4, 1]
 
 
 def test_components_are_the_usual_ones_and_those_that_hold_something(full: Caller) -> None:
     usual = ["id", "phenomenonTime", "result", "resultTime"]
     assert full.read("Datastreams(2)/Observations?$resultFormat=dataArray")["value"][0]["components"] == usual
-    full.make("Datastreams(1)/Observations", {"result": 1, "parameters": {"a": 1}})
     found = full.read("Datastreams(1)/Observations?$resultFormat=dataArray")["value"][0]
     assert found["components"] == [*usual, "parameters"]
     assert found["dataArray"][0][-1] == {"a": 1}

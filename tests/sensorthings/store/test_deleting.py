@@ -47,8 +47,13 @@ def test_what_falls_with_what(full: Caller, target: str, gone: set[str]) -> None
     assert full.call("DELETE", target).status == 404
     change = {"time": "2026-01-01T00:00:00Z"} if "Hist" in target else {"name": "x"}
     assert full.call("PATCH", target, change).status == 404
+
+
+def test_what_is_deleted_stays_so_after_a_restart(full: Caller) -> None:
+    full.call("DELETE", "Things(1)")
     full.restart()
-    assert {plural for plural in ALL if not full.read(plural)["value"]} == gone
+    assert full.ids("Observations") == full.ids("Things") == []
+    assert full.make("Things", bodies.thing()) == 2
 
 
 def test_nothing_can_be_linked_to_what_is_deleted(full: Caller) -> None:

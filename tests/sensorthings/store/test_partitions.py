@@ -19,6 +19,9 @@ _INSERT = (
     " values (1, %s, %s, 0, 1, %s)"
 )
 
+FIRST = 10**15
+"""An id that no other test of this database gives."""
+
 
 @pytest.fixture
 def connection(postgres_urls: Callable[[int], str]) -> Iterator[psycopg.Connection[Any]]:
@@ -73,22 +76,28 @@ def test_there_is_nothing_to_do_in_the_same_month(connection: psycopg.Connection
 def test_months_are_carved_out_of_the_future_with_their_rows(connection: psycopg.Connection[Any], ahead: int) -> None:
     today = datetime.datetime.now(datetime.UTC).date()
     days = [later(today, AHEAD + 1), later(today, AHEAD + ahead), later(today, AHEAD + ahead + 1)]
-    for id_, day in enumerate(days, 1):
+    for id_, day in enumerate(days, FIRST):
         connection.execute(_INSERT, (micros(day), id_, id_))
-    assert holder(connection, 1) == "observation_future"
+    assert holder(connection, FIRST) == "observation_future"
     made = partitions.rotate(connection, later(today, ahead))
     assert made == [name(later(today, AHEAD + n)) for n in range(1, ahead + 1)]
-    assert [holder(connection, id_) for id_ in (1, 2, 3)] == [name(days[0]), name(days[1]), "observation_future"]
+    assert [holder(connection, id_) for id_ in range(FIRST, FIRST + 3)] == [
+        name(days[0]),
+        name(days[1]),
+        "observation_future",
+    ]
     assert partitions.rotate(connection, later(today, ahead)) == []
     connection.execute("savepoint twice")
     with pytest.raises(psycopg.errors.UniqueViolation):
-        connection.execute(_INSERT, (micros(days[0]), 9, 1))
+        connection.execute(_INSERT, (micros(days[0]), 9, FIRST))
     connection.execute("rollback to savepoint twice")
 
 
 @pytest.mark.parametrize("year", [1, 1969, 1990, 2200, 9999])
 def test_every_legal_time_has_a_place(connection: psycopg.Connection[Any], year: int) -> None:
-    connection.execute(_INSERT, (micros(datetime.date(year, 12, 31)), 7, 7))
-    assert holder(connection, 7) in ("observation_past", "observation_future")
-    (found,) = connection.execute("select time_start from observation where id = 7", binary=True).fetchone() or (0,)
+    connection.execute(_INSERT, (micros(datetime.date(year, 12, 31)), FIRST, FIRST))
+    assert holder(connection, FIRST) in ("observation_past", "observation_future")
+    (found,) = connection.execute(
+        "select time_start from observation where id = %s", (FIRST,), binary=True
+    ).fetchone() or (0,)
     assert found == micros(datetime.date(year, 12, 31))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import apsw
@@ -55,18 +56,14 @@ def test_an_invalid_shape_gives_nothing_instead_of_an_error(connection: apsw.Con
         assert connection.execute(f"select {name}(?, ?)", (bow_tie, bow_tie)).get in (0, 1, None)
 
 
-EARTHLY = st.floats(1e-30, 1e30) | st.floats(-1e30, -1e-30) | st.just(0.0)
-BEYOND = st.floats(3.5e38, 1e300) | st.floats(-1e300, -3.5e38)
-
-
 @settings(max_examples=300, deadline=None)
-@given(value=EARTHLY | BEYOND)
+@given(value=st.floats(1e-30, 1e30) | st.floats(-1e30, -1e-30) | st.just(0.0))
 def test_a_cell_of_the_index_always_holds_its_coordinate(value: float) -> None:
-    assert sqlite_functions.single(value, down=True) <= value or value < -3.4e38
-    assert sqlite_functions.single(value, down=False) >= value or value > 3.4e38
+    assert sqlite_functions.single(value, down=True) <= value <= sqlite_functions.single(value, down=False)
 
 
-@pytest.mark.xfail(strict=True, reason="too near to zero or to the infinity of 32 bits a cell misses its coordinate")
-@pytest.mark.parametrize("value", [3.4028235677973366e38, 1e-60])
-def test_a_coordinate_at_the_ends_of_32_bits_has_a_cell(value: float) -> None:
-    assert sqlite_functions.single(value, down=False) >= value
+@pytest.mark.xfail(strict=True, reason="native packing of a float beyond 32 bits gives infinity, not an OverflowError")
+@pytest.mark.parametrize("value", [3.5e38, -3.5e38, 1e300])
+def test_a_coordinate_beyond_32_bits_has_a_cell(value: float) -> None:
+    for down in (True, False):
+        assert math.isfinite(sqlite_functions.single(value, down=down))

@@ -101,7 +101,7 @@ def test_a_fault_fails_the_commit_and_the_writer_goes_on(database: Database, cap
         add_thing("never")(session)
         raise ZeroDivisionError
 
-    async def scenario(writer: Writer) -> tuple[list[Any], Any]:
+    async def scenario(writer: Writer) -> Any:
         first = await asyncio.gather(writer.submit(breaks), return_exceptions=True)
         return first, await writer.submit(add_thing("after"))
 
@@ -112,14 +112,15 @@ def test_a_fault_fails_the_commit_and_the_writer_goes_on(database: Database, cap
 
 
 def test_a_full_queue_refuses_and_recovers(database: Database) -> None:
-    gate = threading.Event()
+    gate, begun = threading.Event(), threading.Event()
 
     def waits(session: Session) -> None:
-        gate.wait(10)
+        begun.set()
+        gate.wait(5)
 
     async def scenario(writer: Writer) -> Any:
         first = writer.submit(waits, rows=1)
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(begun.wait, 5)
         queued = [writer.submit(add_thing(f"t{n}"), rows=40) for n in range(2)]
         with pytest.raises(Unavailable) as caught:
             writer.submit(add_thing("too much"), rows=40)
