@@ -36,7 +36,7 @@ def measure(settings: Settings, postgres: str | None, cache: Path | None, work: 
         homes.append(Schemas(postgres, work, cache))
     measured: list[Measured] = []
     for home in homes:
-        bench = Bench(home, settings, work, _say)
+        bench = Bench(home, settings, work, cache, _say)
         try:
             bench.run()
         except LoadError as error:

@@ -22,7 +22,7 @@ from bench import dataset as datasets
 from bench.dataset import Dataset
 from bench.engine import RawEngine
 from bench.loader import Job, LoadError, Outcome, load
-from bench.places import Home, Place
+from bench.places import Folders, Home, Place
 from bench.promises import SQLITE, Measured
 from bench.server import Server, product, without_database
 from bench.traffic import Arrays, Gets, Posts, Traffic
@@ -54,10 +54,13 @@ class Load(NamedTuple):
 class Bench:
     """Measures one kind of database; `found` fills as it goes."""
 
-    def __init__(self, home: Home, settings: Settings, work: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, home: Home, settings: Settings, work: Path, cache: Path | None, say: Callable[[str], None]
+    ) -> None:
         self._home = home
         self._settings = settings
         self._work = work
+        self._cache = cache
         self._say = say
         self._clock = int(time.time()) // 60 * 60
         self.found: list[Measured] = []
@@ -68,14 +71,14 @@ class Bench:
         empty, entities = datasets.prepare(self._home, chosen.things, chosen.datastreams_each, 0, self._say)
         full, filled = datasets.prepare(self._home, chosen.things, chosen.datastreams_each, chosen.rows, self._say)
         self._note_size(filled)
-        with self._copy(empty, "rates") as place, product(place) as server:
+        with copied(self._home, empty, "rates") as place, product(place) as server:
             self._memory(server, "rest_memory")
             self._singles(server, entities)
-            with self._copy(empty, "engine") as raw:
+            with copied(self._home, empty, "engine") as raw:
                 self._arrays(server, entities, raw)
-        with self._copy(full, "full") as place, product(place) as server:
+        with copied(self._home, full, "full") as place, product(place) as server:
             self._reads(server, filled)
-            with self._copy(empty, "fresh") as other, product(other) as fresh:
+            with copied(self._home, empty, "fresh") as other, product(other) as fresh:
                 self._growth(server, fresh, filled)
             self._memory(server, "busy_memory")
         return self.found
@@ -83,10 +86,12 @@ class Bench:
     # ── writing ──
 
     def _singles(self, server: Server, entities: Dataset) -> None:
-        with without_database(self._work / "null") as null:
+        chosen, files = self._settings, Folders(self._work, self._cache)
+        key, looked_up = datasets.prepare(files, chosen.things, chosen.datastreams_each, 0, self._say)
+        with copied(files, key, "null") as place, without_database(place) as null:
             stored, without = self._alternate(
                 lambda: self._load(server, self._posts(entities), CONNECTIONS, "single POST"),
-                lambda: self._load(null, self._posts(entities), CONNECTIONS, "single POST without a database"),
+                lambda: self._load(null, self._posts(looked_up), CONNECTIONS, "single POST without a database"),
             )
         self._note("single_ratio", _ratio(stored, without))
         self._note("single_rate", _median(one.outcome.rate for one in stored))
@@ -204,16 +209,18 @@ class Bench:
         self._clock += 86_400
         return self._clock
 
-    @contextmanager
-    def _copy(self, key: str, name: str) -> Iterator[Place]:
-        place = self._home.copy(key, f"{name}-{self._home.name.lower()}")
-        try:
-            yield place
-        finally:
-            self._home.drop(place)
-
     def _note(self, key: str, value: float | None, note: str = "") -> None:
         self.found.append(Measured(key, self._home.name, value, note))
+
+
+@contextmanager
+def copied(home: Home, key: str, name: str) -> Iterator[Place]:
+    """A copy of a template, for as long as it is measured."""
+    place = home.copy(key, f"{name}-{home.name.lower()}")
+    try:
+        yield place
+    finally:
+        home.drop(place)
 
 
 def _median(values: Iterator[float]) -> float:

@@ -12,6 +12,7 @@ from unittest.mock import patch
 from bench.null_database import NullDatabase
 from lakou.sensorthings.access import Authority
 from lakou.sensorthings.service import Service, ServiceConfig
+from lakou.sensorthings.store.sqlite import SQLiteDatabase
 from lakou.server import compose, config
 from lakou.server.commands import serve
 
@@ -21,7 +22,11 @@ class NullService(Service):
 
     def __init__(self, config: ServiceConfig, authority: Authority) -> None:
         super().__init__(config, authority)
-        self._database = NullDatabase()
+        assert isinstance(self._database, SQLiteDatabase)  # noqa: S101  the only one it can be without a URL
+        self._database = NullDatabase(self._database.path)
+
+    def migrate(self) -> None:
+        """Nothing: the file comes from a template."""
 
 
 def make_service(configuration: config.Config) -> Service:

@@ -80,12 +80,12 @@ def product(place: Place) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def without_database(folder: Path) -> Iterator[Server]:
-    """The same server on the null database; tokens are kept in `folder`."""
-    arguments = ["--data", str(folder)]
-    token = _token(Place(folder), arguments)
+def without_database(place: Place) -> Iterator[Server]:
+    """The same server on the null database, which looks Datastreams up in the SQLite store of a place."""
+    arguments = ["--data", str(place.data_dir)]
+    token = _token(place, arguments)
     port = _free_port()
-    with _running(["-m", "bench.null_server", "--port", str(port), *arguments], folder, port) as pid:
+    with _running(["-m", "bench.null_server", "--port", str(port), *arguments], place.data_dir, port) as pid:
         yield Server(pid, port, token)
 
 
