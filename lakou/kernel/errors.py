@@ -127,3 +127,10 @@ class Unavailable(LakouError):
     status = 503
     code = "unavailable"
     retry_after_s = 1
+
+
+class Fault(LakouError):
+    """500: a fault of this program; what is told says no more than that, the log has it whole."""
+
+    status = 500
+    code = "internal"

@@ -26,7 +26,7 @@ def apply(document: Any, patch: Any) -> Any:
 
 
 def _one(document: Any, operation: Any, place: str) -> Any:
-    if not isinstance(operation, dict) or operation.get("op") not in _NEEDS:
+    if not isinstance(operation, dict) or str(operation.get("op")) not in _NEEDS:
         raise _wrong(place + "/op", "An operation is add, remove, replace, move, copy or test")
     name = operation["op"]
     for needed in _NEEDS[name]:

@@ -52,7 +52,7 @@ class Wanted(msgspec.Struct, frozen=True):
 def wanted(query: str) -> Wanted:
     """The selection of a query string; raises BadRequest."""
     found: dict[str, frozenset[int]] = {}
-    for name, value in parse_qsl(query, max_num_fields=20):
+    for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=20):
         if name not in ("datastream", "thing"):
             raise BadRequest(f"'{name[:40]}' is not known here", place="query", hint="datastream=1,2 or thing=3")
         ids = value.split(",")

@@ -73,6 +73,13 @@ class Writing:
         body = _json_body(request)
         hops, type_ = target.hops, target.type
         parent, link = (hops[-2], hops[-1].link) if len(hops) > 1 else (None, None)
+        if parent is not None and parent.type is MULTI_DATASTREAM and type_ is not OBSERVATION:
+            raise BadRequest(
+                "The ObservedProperties of a MultiDatastream are set with it",
+                place="path",
+                code="multi_datastream",
+                hint="PATCH the MultiDatastream with all three lists.",
+            )
         given = (link.inverse,) if link is not None else ()
         if type_ is OBSERVATION and (fast := _plain_observation(body, hops)) is not None:
             return self._observation(request, hops, fast, options)

@@ -245,7 +245,6 @@ def test_without_a_time_each_message_is_a_new_observation(caller: Caller) -> Non
     assert len({caller.make(path, {"result": 1}) for _ in range(3)}) == 3
 
 
-@pytest.mark.xfail(strict=True, reason="what a commit remembers of new Observations outlives their deletion in it")
 def test_sent_deleted_and_sent_again_within_one_commit(caller: Caller) -> None:
     sender = Sender(caller)
     sender.send([(9, 1)])

@@ -42,8 +42,8 @@ class Dialect(ABC):
         """The bare placeholder of a parameter."""
 
     @abstractmethod
-    def parameter(self, name: str, kind: Type) -> str:
-        """The placeholder of a parameter of this type."""
+    def parameter(self, name: str, kind: Type, value: Any) -> str:
+        """The placeholder of a parameter of this type, cast where the value's own type would be too narrow."""
 
     @abstractmethod
     def encode(self, kind: Type, value: Any) -> Any:

@@ -27,6 +27,11 @@ def _utc(field: str) -> str:
     return f"extract({field} from ({{0}} at time zone 'UTC'))::double precision"
 
 
+def _micros(value: str) -> str:
+    """Whole microseconds; null for a duration beyond 64 bits."""
+    return f"(case when abs({value}) < 9.2e18 then trunc({value})::bigint end)"
+
+
 class Postgres(Dialect):
     """Times as timestamptz, JSON by jsonb paths, geometry by PostGIS."""
 
@@ -38,10 +43,14 @@ class Postgres(Dialect):
         "endswith": "(right({0}, length({1})) = {1})",
         "length": "length({0})",
         "indexof": "(strpos({0}, {1}) - 1)",
-        "substring": "substr({0}, greatest(least(trunc({1})::numeric, 2000000000), 0)::int + 1)",
+        "substring": (
+            "(case when {1} is not null then"
+            " substr({0}, greatest(least(trunc({1})::numeric, 2000000000), 0)::int + 1) end)"
+        ),
         "substring/3": (
-            "substr({0}, greatest(least(trunc({1})::numeric, 1000000000), 0)::int + 1,"
-            " greatest(least(trunc({2})::numeric, 1000000000), 0)::int)"
+            "(case when {1} is not null and {2} is not null then"
+            " substr({0}, greatest(least(trunc({1})::numeric, 1000000000), 0)::int + 1,"
+            " greatest(least(trunc({2})::numeric, 1000000000), 0)::int) end)"
         ),
         "tolower": '(lower({0} collate "und-x-icu") collate "C")',
         "toupper": '(upper({0} collate "und-x-icu") collate "C")',
@@ -64,11 +73,14 @@ class Postgres(Dialect):
         "ceiling": "ceil(({0})::double precision)",
         "negate": "(-({0}))",
         "negate_duration": "(-({0}))",
-        "add": "({0} + {1})",
-        "sub": "({0} - {1})",
-        "mul": "({0} * {1})",
+        "add": "(({0})::double precision + {1})",
+        "sub": "(({0})::double precision - {1})",
+        "mul": "(({0})::double precision * {1})",
         "div": "(({0})::double precision / nullif(({1})::double precision, 0))",
-        "mod": "mod(({0})::numeric, nullif(({1})::numeric, 0))::double precision",
+        "mod": (
+            "(({0})::double precision - ({1})::double precision"
+            " * trunc(({0})::double precision / nullif(({1})::double precision, 0)))"
+        ),
         "start": "{0}",
         "instant_add": f"({{0}} + {{1}} * {_MICRO})",
         "instant_sub": f"({{0}} - {{1}} * {_MICRO})",
@@ -76,9 +88,9 @@ class Postgres(Dialect):
         "instant_diff": "(extract(epoch from ({0} - {1})) * 1000000)::bigint",
         "duration_add": "({0} + {1})",
         "duration_sub": "({0} - {1})",
-        "duration_mul": "({0} * {1})::bigint",
-        "mul_duration": "({0} * {1})::bigint",
-        "duration_div": "(({0})::double precision / nullif(({1})::double precision, 0))::bigint",
+        "duration_mul": _micros("({0})::double precision * {1}"),
+        "mul_duration": _micros("({0})::double precision * {1}"),
+        "duration_div": _micros("({0})::double precision / nullif(({1})::double precision, 0)"),
         "geo.distance": "ST_Distance({0}, {1})",
         "geo.length": "ST_Length({0})",
         "geo.intersects": "ST_Intersects({0}, {1})",
@@ -96,14 +108,14 @@ class Postgres(Dialect):
     def placeholder(self, name: str) -> str:
         return f"%({name})s"
 
-    def parameter(self, name: str, kind: Type) -> str:
+    def parameter(self, name: str, kind: Type, value: Any) -> str:
         match kind:
             case Type.GEOMETRY:
                 return f"ST_GeomFromWKB(%({name})s, 4326)"
             case Type.TEXT:
                 return f'(%({name})s::text collate "C")'
             case Type.NUMBER:
-                return f"%({name})s"
+                return f"%({name})s::{'bigint' if isinstance(value, int) else 'double precision'}"
         return f"%({name})s::{_CASTS[kind]}"
 
     def encode(self, kind: Type, value: Any) -> Any:

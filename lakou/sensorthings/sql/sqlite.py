@@ -27,6 +27,11 @@ def _geometry(name: str) -> str:
     return f"{name}({{0}}, {{1}})"
 
 
+def _micros(value: str) -> str:
+    """Whole microseconds; null for a duration beyond 64 bits."""
+    return f"(case when abs({value}) < 9.2e18 then cast({value} as integer) end)"
+
+
 class SQLite(Dialect):
     """Times as integers, JSON by json_extract, geometry as WKB through shapely."""
 
@@ -71,9 +76,9 @@ class SQLite(Dialect):
         "instant_diff": "({0} - {1})",
         "duration_add": "({0} + {1})",
         "duration_sub": "({0} - {1})",
-        "duration_mul": "cast({0} * {1} as integer)",
-        "mul_duration": "cast({0} * {1} as integer)",
-        "duration_div": "cast(cast({0} as real) / {1} as integer)",
+        "duration_mul": _micros("{0} * {1}"),
+        "mul_duration": _micros("{0} * {1}"),
+        "duration_div": _micros("cast({0} as real) / {1}"),
         "geo.distance": _geometry("st_distance"),
         "geo.length": "st_length({0})",
         "geo.intersects": _geometry("st_intersects"),
@@ -91,7 +96,7 @@ class SQLite(Dialect):
     def placeholder(self, name: str) -> str:
         return f":{name}"
 
-    def parameter(self, name: str, kind: Type) -> str:
+    def parameter(self, name: str, kind: Type, value: Any) -> str:
         return f":{name}"
 
     def encode(self, kind: Type, value: Any) -> Any:

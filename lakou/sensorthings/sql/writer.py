@@ -32,7 +32,7 @@ class Writer:
         """A new parameter of a type; the placeholder."""
         name = f"p{len(self.parameters) + 1}"
         self.parameters[name] = self.dialect.encode(kind, value)
-        return self.dialect.parameter(name, kind)
+        return self.dialect.parameter(name, kind, value)
 
     def alias(self) -> str:
         self._aliases += 1

@@ -110,8 +110,11 @@ def forget_pair(session: Session, feature_id: int, datastream_id: int) -> None:
         session.registry.pairs.discard((feature_id, datastream_id))
 
 
-def check_multi_change(session: Session, id_: int, values: dict[str, Any]) -> None:
-    """After a change the three lists of a MultiDatastream still have one length."""
+def check_multi_change(session: Session, id_: int, values: dict[str, Any], properties: int | None) -> None:
+    """After a change the three lists of a MultiDatastream still have one length, that of its stored results.
+
+    `properties` is the number of ObservedProperties that replace the present ones, None when they stay.
+    """
     row = session.one(
         "select multi_observation_data_types, unit_of_measurements,"
         " (select count(*) from datastream_observed_property p where p.datastream_id = d.id)"
@@ -120,7 +123,13 @@ def check_multi_change(session: Session, id_: int, values: dict[str, Any]) -> No
     )
     if row is not None:
         merged = {"multi_observation_data_types": row[0], "unit_of_measurements": row[1]} | values
-        payload.check_multi(merged, row[2], "")
+        payload.check_multi(merged, row[2] if properties is None else properties, "")
+        if properties not in (None, row[2]) and session.one(
+            "select 1 from observation where datastream_id = ? limit 1", (id_,)
+        ):
+            raise BadRequest(
+                f"Its Observations have {row[2]} values each", place="/ObservedProperties", code="multi_datastream"
+            )
 
 
 def set_visibility(session: Session, type_: EntityType, id_: int, before: int, after: int) -> None:

@@ -105,6 +105,10 @@ class Database(Protocol):
         """Whether the error comes from the values of one job, not from the database or the disk."""
         ...
 
+    def is_failure(self, error: Exception) -> bool:
+        """Whether the database or the disk failed, so that the whole batch has to."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -34,6 +34,9 @@ RESTRICTED = 1
 """The scope of what an administrator restricts, who has no scope of his own."""
 
 STREAMS = (DATASTREAM, MULTI_DATASTREAM)
+_CHANGED_BY_LINK = ("Thing", "HistoricalLocation", "MultiDatastream")
+"""Types that a link table belongs to: linking to one of them changes it."""
+
 Scoped = tuple[int, int]
 """(scope, owner) of a stored row."""
 
@@ -149,6 +152,10 @@ def _relate(session: Session, principal: Principal, tree: Tree, id_: int, scope:
         link = tree.type.link(name)
         if link is None or not link.many or not targets:
             continue
+        if link.name == "MultiDatastreams" and isinstance(link.by, Through):
+            raise BadRequest(
+                "The ObservedProperties of a MultiDatastream are set with it", place="/MultiDatastreams", code="link"
+            )
         if {tree.type.name, link.target} == {"Thing", "Location"}:
             _relate_locations(session, principal, tree.type, link, targets, id_, scope)
         elif isinstance(link.by, Reverse):
@@ -156,6 +163,8 @@ def _relate(session: Session, principal: Principal, tree: Tree, id_: int, scope:
                 _adopt(session, principal, tree.type, link, target, id_, scope)
         elif isinstance(link.by, Through):
             for position, target in enumerate(targets):
+                if isinstance(target, Ref) and link.target in _CHANGED_BY_LINK:
+                    _own(session, principal, link.type, target)
                 far = _resolve(session, principal, link, target, scope)
                 _join(session, link.by, id_, far, position)
 
@@ -182,13 +191,6 @@ def _join(session: Session, through: Through, near: int, far: int, position: int
     if through.position is not None:
         names.append(through.position)
         values.append(position)
-    elif through.table == "datastream_observed_property":
-        names.append("position")
-        (top,) = session.tx.rows(
-            f"select coalesce(max(position), -1) + 1 from {through.table} where {through.far} = ?",  # noqa: S608
-            (far,),
-        )
-        values.append(top[0])
     places = ", ".join("?" * len(values))
     session.tx.rows(
         f"insert into {through.table} ({', '.join(names)}) values ({places}) on conflict do nothing",  # noqa: S608
@@ -285,7 +287,11 @@ def update(session: Session, principal: Principal, type_: EntityType, id_: int, 
             check(session, principal, link.type, target)
             values[link.by.column] = target.id
     if type_ is MULTI_DATASTREAM:
-        corrections.check_multi_change(session, id_, values)
+        properties = tree.links.pop("ObservedProperties", None)
+        corrections.check_multi_change(session, id_, values, None if properties is None else len(properties))
+        if properties is not None:
+            session.tx.rows("delete from datastream_observed_property where datastream_id = ?", (id_,))
+            tree.links["ObservedProperties"] = properties
     if values:
         session.tx.update(type_.table, id_, values)
     if any(p.columns and p.columns[0] in tree.columns for p in type_.properties if p.name in ("location", "feature")):
@@ -295,10 +301,6 @@ def update(session: Session, principal: Principal, type_: EntityType, id_: int, 
             session, type_, id_, scope, PUBLIC if tree.visibility == "public" else principal.home or RESTRICTED
         )
     session.record("update", type_.name, id_)
-    if type_.name == "ObservedProperty" and tree.links.get("MultiDatastreams"):
-        raise BadRequest(
-            "The ObservedProperties of a MultiDatastream are set with it", place="/MultiDatastreams", code="link"
-        )
     many = {n: t for n, t in tree.links.items() if (link := type_.link(n)) is not None and link.many}
     if many:
         _relate(session, principal, Tree(type_, tree.place, {}, many), id_, scope)

@@ -12,7 +12,7 @@ import msgspec
 
 from lakou.kernel import geometry, jsontext, time
 from lakou.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
-from lakou.sensorthings.access import DELETED, Principal
+from lakou.sensorthings.access import DELETED, PUBLIC, Principal
 from lakou.sensorthings.payload import Reading, Ref, Tree
 from lakou.sensorthings.sql.dialect import Micros
 from lakou.sensorthings.store.registry import Stream, current_location, shape_of
@@ -122,7 +122,7 @@ def _different(session: Session, stream: Stream, reading: Reading, place: str) -
     """Another value at the same time, by the Datastream's policy: refused, or put in place of the old one."""
     rows = session.tx.rows(
         "select id, time_end, result_time, valid_start, valid_end, result_type, result_number, result_boolean,"
-        " result_text, result_json, result_quality, parameters from observation"
+        " result_text, result_json, result_quality, parameters, digest from observation"
         " where datastream_id = ? and time_start = ? order by id",
         (stream.id, Micros(reading.time_start)),
     )
@@ -135,13 +135,20 @@ def _different(session: Session, stream: Stream, reading: Reading, place: str) -
             code="different_value",
             hint=f"It is Observation {rows[0][0]}; correct it with PATCH.",
         )
-    id_, *before = rows[0]
+    id_, *before, old_digest = rows[0]
     body = jsontext.encode(before).decode()
     tx = session.tx
     tx.rows(
         "insert into observation_history (observation_id, replaced_at, body) values (?, ?, ?) on conflict do nothing",
         (id_, Micros(time.now()), body),
     )
+    if old_digest is not None:
+        tx.rows(
+            "insert into moved_identity (datastream_id, time_start, digest, observation_id) values (?, ?, ?, ?)"
+            " on conflict do nothing",
+            (stream.id, Micros(reading.time_start), old_digest, id_),
+        )
+        stream.has_moved = True
     tx.rows(
         "update observation set time_end = ?, result_time = ?, valid_start = ?, valid_end = ?, result_type = ?,"
         " result_number = ?, result_boolean = ?, result_text = ?, result_json = ?, result_quality = ?,"
@@ -176,7 +183,10 @@ def _feature(session: Session, principal: Principal, stream: Stream, reading: Re
 
 
 def _generated(session: Session, stream: Stream, place: str) -> int:
-    """The one feature for (Location, scope, geometry), made when it is not there."""
+    """The one feature for (Location, scope, geometry), made when it is not there.
+
+    It tells where the Location is, so that it is never open where the Location is restricted.
+    """
     location = current_location(session.bare, stream.thing_id)
     if location is None:
         raise BadRequest(
@@ -185,17 +195,18 @@ def _generated(session: Session, stream: Stream, place: str) -> int:
             code="feature_of_interest",
             hint="Send a FeatureOfInterest, or give the Thing a Location.",
         )
-    id_, name, description, encoding, text = location
+    id_, place_scope, name, description, encoding, text = location
+    scope_id = place_scope if place_scope != PUBLIC else stream.scope_id
     digest = content_digest(text)
     rows = session.bare.rows(
         "select id from feature where location_id = ? and scope_id = ? and location_digest = ?",
-        (id_, stream.scope_id, digest),
+        (id_, scope_id, digest),
     )
     if rows:
         return int(rows[0][0])
     session.entities_change()
     values = {
-        "scope_id": stream.scope_id, "owner_id": stream.owner_id, "name": name, "description": description,
+        "scope_id": scope_id, "owner_id": stream.owner_id, "name": name, "description": description,
         "encoding_type": encoding, "feature": text, "location_id": id_, "location_digest": digest,
     }  # fmt: skip
     made = session.bare.insert("feature", values)

@@ -177,6 +177,9 @@ class PostgresDatabase:
     def is_data_error(self, error: Exception) -> bool:
         return isinstance(error, LakouError | errors.DataError | errors.IntegrityError | OverflowError)
 
+    def is_failure(self, error: Exception) -> bool:
+        return isinstance(error, psycopg.Error | OSError | MemoryError) and not self.is_data_error(error)
+
     def close(self) -> None:
         with self._lock:
             opened, self._opened = self._opened, []

@@ -82,15 +82,15 @@ def _load(tx: Transaction, id_: int) -> Stream | None:
     )
 
 
-def current_location(tx: Transaction, thing_id: int) -> tuple[int, str, str, str, str] | None:
-    """(id, name, description, encodingType, location JSON) of a Thing's Location, GeoJSON ones first."""
+def current_location(tx: Transaction, thing_id: int) -> tuple[int, int, str, str, str, str] | None:
+    """(id, scope, name, description, encodingType, location JSON) of a Thing's Location, GeoJSON ones first."""
     rows = tx.rows(
-        "select l.id, l.name, l.description, l.encoding_type, l.location from thing_location tl"
+        "select l.id, l.scope_id, l.name, l.description, l.encoding_type, l.location from thing_location tl"
         " join location l on l.id = tl.location_id where tl.thing_id = ? and l.scope_id >= 0 order by l.id",
         (thing_id,),
     )
-    chosen = next((r for r in rows if r[3] in GEOJSON), rows[0] if rows else None)
-    return None if chosen is None else (chosen[0], chosen[1], chosen[2], chosen[3], chosen[4])
+    chosen = next((r for r in rows if r[4] in GEOJSON), rows[0] if rows else None)
+    return None if chosen is None else (chosen[0], chosen[1], chosen[2], chosen[3], chosen[4], chosen[5])
 
 
 def shape_of(encoding: str, location: str) -> object | None:

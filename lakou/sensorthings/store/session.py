@@ -110,6 +110,8 @@ class Session:
         """Note a change of an entity for the change log and the subscribers."""
         self.changed.append(Changed(verb, type_, id_))
         self.log.append((verb, type_, id_, id_))
+        if verb != "create":
+            self.known.clear()  # what was just gathered may be what was just changed
         if type_ != "Observation":
             self.touched = True
             if (verb, type_) != ("create", "FeatureOfInterest"):

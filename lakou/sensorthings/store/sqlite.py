@@ -132,6 +132,9 @@ class SQLiteDatabase:
             LakouError | apsw.ConstraintError | apsw.MismatchError | apsw.TooBigError | apsw.RangeError | OverflowError,
         )
 
+    def is_failure(self, error: Exception) -> bool:
+        return isinstance(error, apsw.Error | OSError | MemoryError) and not self.is_data_error(error)
+
     def close(self) -> None:
         with self._lock:
             opened, self._opened = self._opened, []

@@ -94,7 +94,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
 def single(value: float, *, down: bool) -> float:
     """A coordinate widened to what a 32-bit R*Tree cell can hold, so that no row is missed."""
     try:
-        (near,) = struct.unpack("f", struct.pack("f", value))
+        (near,) = struct.unpack("<f", struct.pack("<f", value))
     except OverflowError:
         return -3.4e38 if value < 0 or down else 3.4e38
     slack = abs(near) * 1.2e-7

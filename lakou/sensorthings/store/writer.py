@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from lakou.kernel.errors import LakouError, Unavailable
+from lakou.kernel.errors import Fault, LakouError, Unavailable
 from lakou.sensorthings.store import deleting
 from lakou.sensorthings.store.database import Database, cannot_evaluate, out_of_order
 from lakou.sensorthings.store.registry import Registry
@@ -170,6 +170,12 @@ class Writer:
                 return True, job.work(session)
             except LakouError as error:
                 return False, error
+            except NeedsExclusive:
+                raise
+            except Exception as error:
+                if self._database.is_failure(error) or self._database.is_data_error(error):
+                    raise
+                return False, _fault(error)
         mark = session.mark()
         try:
             value = job.work(session)
@@ -177,9 +183,11 @@ class Writer:
         except NeedsExclusive:
             raise
         except Exception as error:
-            if not self._database.is_data_error(error):
+            if self._database.is_failure(error):
                 raise
             session.undo(mark)
+            if not self._database.is_data_error(error):
+                return False, _fault(error)
             return False, error if isinstance(error, LakouError) else cannot_evaluate()
         return True, value
 
@@ -211,6 +219,12 @@ class Writer:
         self._purging = deleting.purge(session)
         session.finish()
         self._database.commit()
+
+
+def _fault(error: Exception) -> Fault:
+    """The answer to an error that nobody foresaw, which is logged whole."""
+    log.error("A job met a fault", exc_info=error)
+    return Fault("The service met an error")
 
 
 def _stored(value: Any, replayed: dict[int, int]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lakou.kernel.errors import BadRequest, Unavailable
+from lakou.kernel.errors import BadRequest, Fault, Unavailable
 from lakou.sensorthings.store.database import Database
 from lakou.sensorthings.store.session import Changed, Observed, Session
 from lakou.sensorthings.store.writer import Writer
@@ -96,18 +96,18 @@ def test_a_failed_job_leaves_no_trace_and_harms_no_other(database: Database) -> 
     assert names(database) == ["a", "b", "c"]
 
 
-def test_a_fault_fails_the_commit_and_the_writer_goes_on(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_fails_its_job_only(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     def breaks(session: Session) -> None:
         add_thing("never")(session)
         raise ZeroDivisionError
 
     async def scenario(writer: Writer) -> Any:
-        first = await asyncio.gather(writer.submit(breaks), return_exceptions=True)
-        return first, await writer.submit(add_thing("after"))
+        jobs = (writer.submit(add_thing("before")), writer.submit(breaks), writer.submit(add_thing("after")))
+        return await asyncio.gather(*jobs, return_exceptions=True)
 
-    first, _ = run(database, scenario)
-    assert isinstance(first[0], Unavailable)
-    assert names(database) == ["after"]
+    outcomes = run(database, scenario)
+    assert isinstance(outcomes[1], Fault)
+    assert names(database) == ["before", "after"]
     assert "ZeroDivisionError" in caplog.text
 
 
