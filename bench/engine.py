@@ -95,11 +95,11 @@ def _batches(dataset: Dataset, start_s: int) -> Iterator[list[list[Any]]]:
     ids = itertools.count(_FIRST_ID)
     number = random.Random(1)
     for turn in itertools.count():
-        start = (start_s + turn) * 1_000_000
-        for stream in range(dataset.first, dataset.first + dataset.streams):
+        for place in range(dataset.streams):
+            start = (start_s + turn * dataset.streams + place) * 1_000_000
             yield [
                 [
-                    stream, start + n * 1_000, next(ids), None, None, None, None, int(ResultType.FLOAT),
+                    dataset.first + place, start + n * 1_000, next(ids), None, None, None, None, int(ResultType.FLOAT),
                     n * 7 % 1000 / 10, None, None, None, None, None, 1, number.getrandbits(63),
                 ]
                 for n in range(TRANSACTION_ROWS)

@@ -30,7 +30,10 @@ class Posts(msgspec.Struct, frozen=True, tag=True):
 
 
 class Arrays(msgspec.Struct, frozen=True, tag=True):
-    """`rows` Observations of one Datastream a request to `CreateObservations`, a millisecond apart."""
+    """`rows` Observations of one Datastream a request to `CreateObservations`, a millisecond apart.
+
+    Requests go over the Datastreams in turn, each with times after those of the one before.
+    """
 
     first: int
     streams: int
@@ -82,16 +85,15 @@ def _posts(traffic: Posts, head: str) -> Iterator[bytes]:
 def _arrays(traffic: Arrays, head: bytes) -> Iterator[bytes]:
     seconds = -(-traffic.rows // _PER_SECOND)
     pieces = [_piece(min(_PER_SECOND, traffic.rows - n * _PER_SECOND)) for n in range(seconds)]
-    for turn in itertools.count():
-        start = traffic.start + turn * seconds
+    for number in itertools.count():
+        start = traffic.start + number * seconds
         rows = b",".join(p.replace(_SECOND, second(start + n).encode()) for n, p in enumerate(pieces))
-        for n in range(traffic.streams):
-            opening = (
-                f'[{{"Datastream":{{"@iot.id":{traffic.first + n}}},"components":["phenomenonTime","result"],'
-                f'"dataArray@iot.count":{traffic.rows},"dataArray":['
-            ).encode()
-            length = str(len(opening) + len(rows) + 3).encode()
-            yield b"".join(
+        opening = (
+            f'[{{"Datastream":{{"@iot.id":{traffic.first + number % traffic.streams}}},'
+            f'"components":["phenomenonTime","result"],"dataArray@iot.count":{traffic.rows},"dataArray":['
+        ).encode()
+        length = str(len(opening) + len(rows) + 3).encode()
+        yield b"".join(
                 (b"POST ", ROOT.encode(), b"/CreateObservations HTTP/1.1\r\n", head, b"content-length: ", length,
                  b"\r\n\r\n", opening, rows, b"]}]")
             )  # fmt: skip
