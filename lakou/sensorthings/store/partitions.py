@@ -1,6 +1,6 @@
 """The monthly partitions of `observation` on PostgreSQL, made ahead so that no insert ever waits for one.
 
-`past` and `future` take what lies outside: legal times never fail. The last year and the next two months have
+`past` and `future` take what lies outside: legal times never fail. The last two months and the next two have
 a partition each; `rotate` moves what `future` holds of a new month into it (DESIGN §4 rule 3).
 """
 
@@ -14,7 +14,7 @@ from psycopg import sql
 
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
 
-BEHIND = 12
+BEHIND = 2
 AHEAD = 2
 
 
