@@ -24,21 +24,32 @@ Submit = Callable[..., "asyncio.Future[Any]"]
 Outcome = int | LakouError
 MAX_LINE = 1024 * 1024
 MAX_ERRORS = 100
+LARGE_BODY = 128 * 1024
+"""Bodies above this are read off the loop, so that single Observations do not wait for them."""
 
 
 async def create_observations(request: Request, submit: Submit, limits: Limits) -> Answer:
     """The data array form: 201 and, in order, the self link of each Observation or "error"."""
-    groups = jsontext.decode(request.body)
-    if not isinstance(groups, list):
-        raise BadRequest("CreateObservations takes an array of data arrays", place="/", code="type_mismatch")
-    items: list[Observation | LakouError] = []
-    for n, group in enumerate(groups):
-        items.extend(_group(group, f"/{n}"))
+    if len(request.body) > LARGE_BODY:
+        items = await asyncio.get_running_loop().run_in_executor(None, _items, request.body)
+    else:
+        items = _items(request.body)
     outcomes = await _store(items, request.principal, submit, limits)
     if "resultMetadata=" in request.query and "resultMetadata=full" not in request.query:
         return json_answer(201, [o if isinstance(o, int) else _said(o) for o in outcomes])
     base = f"{request.base}/Observations("
     return json_answer(201, [f"{base}{o})" if isinstance(o, int) else _said(o) for o in outcomes])
+
+
+def _items(body: bytes) -> list[Observation | LakouError]:
+    """The Observations of all data arrays, in order; what one of them has wrong stands in its place."""
+    groups = jsontext.decode(body)
+    if not isinstance(groups, list):
+        raise BadRequest("CreateObservations takes an array of data arrays", place="/", code="type_mismatch")
+    items: list[Observation | LakouError] = []
+    for n, group in enumerate(groups):
+        items.extend(_group(group, f"/{n}"))
+    return items
 
 
 def _said(error: LakouError) -> str:

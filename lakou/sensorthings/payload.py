@@ -169,6 +169,8 @@ def digest_of(
         return int(_BITS.unpack(_DOUBLE.pack(number + 0.0))[0])
     if json is not None:
         more += jsontext.canonical(jsontext.decode(json))
+    if number is not None:
+        number += 0.0  # -0.0 is 0
     content = f"{end}|{number!r}|{boolean}|{text!r}|{result_time}|".encode()
     return int.from_bytes(blake2b(content + more, digest_size=8).digest(), signed=True)
 

@@ -62,10 +62,10 @@ class SQLiteDatabase:
         finally:
             connection.close()
 
-    def _connect(self) -> apsw.Connection:
+    def _connect(self, cache_kib: int = 16_384) -> apsw.Connection:
         connection = apsw.Connection(str(self.path))
         connection.set_busy_timeout(5000)
-        connection.execute("pragma synchronous = full; pragma cache_size = -65536; pragma temp_store = memory")
+        connection.execute(f"pragma synchronous = full; pragma cache_size = -{cache_kib}; pragma temp_store = memory")
         connection.limit(apsw.SQLITE_LIMIT_LENGTH, _LENGTH)
         sqlite_functions.register(connection)
         return connection
@@ -97,7 +97,7 @@ class SQLiteDatabase:
 
     def begin(self, *, exclusive: bool) -> SQLiteTransaction:
         if self._writer is None:
-            self._writer = self._connect()
+            self._writer = self._connect(cache_kib=65_536)
             self._writer.execute("pragma wal_autocheckpoint = 4000; pragma foreign_keys = on")
         self._writer.execute("begin immediate")
         if self._next_id is None:
