@@ -297,6 +297,17 @@ def test_replace_puts_the_new_value_in_place_and_keeps_history(caller: Caller, s
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["at once", "after a restart"])
+def test_a_late_repeat_of_a_replaced_message_does_not_put_it_back(caller: Caller, again: bool) -> None:
+    path = with_policy(caller, "replace")
+    first = caller.make(path, observation((1, 1)))
+    assert caller.make(path, observation((1, 2))) == first
+    if again:
+        caller.restart()
+    assert caller.make(path, observation((1, 1))) == first
+    assert [o["result"] for o in caller.read(path)["value"]] == [2]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["at once", "after a restart"])
 def test_reject_refuses_another_value_and_knows_the_same(caller: Caller, again: bool) -> None:
     path = with_policy(caller, "reject")
     first = caller.make(path, observation((1, 1)))
