@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from lakou.sensorthings.access import Principal
-from lakou.sensorthings.store.session import ID, Changed, Observed
+from lakou.sensorthings.store.session import ID, Commit, Observed
 
 KEPT = 5_000
 """Events kept for clients that come back with Last-Event-ID."""
@@ -56,12 +56,12 @@ class Feed:
         self.closing.set()
         await asyncio.sleep(0)
 
-    def committed(self, observed: list[Observed], changed: list[Changed]) -> None:
+    def committed(self, commit: Commit) -> None:
         """Called by the writer's thread after a commit."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._deliver, observed, changed)
+        if commit.observed and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._deliver, commit.observed)
 
-    def _deliver(self, observed: list[Observed], changed: list[Changed]) -> None:
+    def _deliver(self, observed: list[Observed]) -> None:
         self._recent.extend(observed)
         for subscriber in self._subscribers:
             subscriber.offer(observed)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from lakou.kernel.bus import Bus
 from lakou.kernel.errors import BadRequest, LakouError, Unavailable
 from lakou.sensorthings import batch, bulk, http, root
 from lakou.sensorthings.access import Authority, Principal
@@ -27,6 +28,7 @@ from lakou.sensorthings.request import Answer, Request, empty, error_answer, jso
 from lakou.sensorthings.store import changes, databases
 from lakou.sensorthings.store.database import Database
 from lakou.sensorthings.store.readers import Readers
+from lakou.sensorthings.store.session import Commit
 from lakou.sensorthings.store.writer import Writer
 from lakou.sensorthings.work import Work, Written
 from lakou.sensorthings.writing import Writing, check_writer
@@ -58,7 +60,9 @@ class Service:
         self.config = config
         self.authority = authority
         self.limits = config.limits
+        self.bus = Bus()
         self.feed = Feed()
+        self.bus.subscribe(Commit, self.feed.committed)
         self.rates = Rates(config.limits)
         self._database: Database = databases.open_database(config.data_dir, config.database_url)
         self._readers: Readers | None = None
@@ -78,7 +82,7 @@ class Service:
         self._reading = Reading(self._readers, self.limits)
         self._writer = Writer(
             self._database,
-            self.feed.committed,
+            self.bus.publish,
             commit_rows=self.limits.commit_rows,
             queue_rows=self.limits.queue_rows,
         )

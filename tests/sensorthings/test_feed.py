@@ -10,7 +10,7 @@ from lakou.sensorthings.feed import KEPT, Feed, Subscriber, sees
 from lakou.sensorthings.live import wanted
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
 from lakou.sensorthings.store.registry import NEVER, Stream
-from lakou.sensorthings.store.session import ID, Observed
+from lakou.sensorthings.store.session import ID, Commit, Observed
 
 
 def event(id_: int, stream: int = 1, scope: int = 0, thing: int = 1) -> Observed:
@@ -31,7 +31,7 @@ def delivered(feed: Feed, *batches: list[Observed]) -> None:
     async def run() -> None:
         feed.bind(asyncio.get_running_loop())
         for batch in batches:
-            feed.committed(batch, [])
+            feed.committed(Commit(batch, []))
         await asyncio.sleep(0)
 
     asyncio.run(run())
@@ -74,9 +74,9 @@ def test_a_new_process_cannot_say_what_was_missed() -> None:
 
 def test_nobody_is_told_when_the_loop_is_gone() -> None:
     feed = Feed()
-    feed.committed([event(1)], [])
+    feed.committed(Commit([event(1)], []))
     delivered(feed, [event(1)])
-    feed.committed([event(2)], [])
+    feed.committed(Commit([event(2)], []))
 
 
 def test_who_sees_what() -> None:

@@ -29,6 +29,13 @@ class Changed(msgspec.Struct, frozen=True):
     id: int
 
 
+class Commit(msgspec.Struct, frozen=True):
+    """The event of a commit: what it made and changed. Published on the kernel's bus, on the writer's thread."""
+
+    observed: list[Observed]
+    changed: list[Changed]
+
+
 class Mark(msgspec.Struct, frozen=True):
     """Where a session stood at a savepoint."""
 

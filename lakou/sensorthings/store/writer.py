@@ -17,12 +17,12 @@ from lakou.kernel.errors import Fault, LakouError, Unavailable
 from lakou.sensorthings.store import deleting
 from lakou.sensorthings.store.database import Database, cannot_evaluate, out_of_order
 from lakou.sensorthings.store.registry import Registry
-from lakou.sensorthings.store.session import Changed, NeedsExclusive, Observed, Session
+from lakou.sensorthings.store.session import Commit, NeedsExclusive, Session
 
 log = logging.getLogger(__name__)
 
 Work = Callable[[Session], Any]
-Published = Callable[[list[Observed], list[Changed]], None]
+Published = Callable[[Commit], None]
 
 
 class Job:
@@ -148,7 +148,7 @@ class Writer:
         self._answer(batch, session)
         if session.observed or session.changed:
             self._purging = self._purging or any(c.verb == "delete" for c in session.changed)
-            self._published(session.observed, session.changed)
+            self._published(Commit(session.observed, session.changed))
 
     def _attempt(self, batch: list[Job], *, exclusive: bool, apart: bool) -> Session:
         """Run and commit a batch; with `apart` every job is flushed under a savepoint of its own."""

@@ -11,7 +11,7 @@ import pytest
 
 from lakou.kernel.errors import BadRequest, Fault, Unavailable
 from lakou.sensorthings.store.database import Database
-from lakou.sensorthings.store.session import Changed, Observed, Session
+from lakou.sensorthings.store.session import Changed, Commit, Session
 from lakou.sensorthings.store.writer import Writer
 from tests.sensorthings.caller import Store
 
@@ -30,8 +30,8 @@ class Told:
     def __init__(self) -> None:
         self.changes: list[list[Changed]] = []
 
-    def __call__(self, observed: list[Observed], changed: list[Changed]) -> None:
-        self.changes.append(changed)
+    def __call__(self, commit: Commit) -> None:
+        self.changes.append(commit.changed)
 
 
 def add_thing(name: str) -> Any:
