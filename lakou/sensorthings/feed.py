@@ -43,6 +43,7 @@ class Feed:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._subscribers: set[Subscriber] = set()
+        self._followers: tuple[Callable[[Commit], object], ...] = ()
         self._recent: deque[Observed] = deque(maxlen=KEPT)
         self.closing = asyncio.Event()
 
@@ -58,13 +59,25 @@ class Feed:
 
     def committed(self, commit: Commit) -> None:
         """Called by the writer's thread after a commit."""
-        if commit.observed and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._deliver, commit.observed)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._deliver, commit)
 
-    def _deliver(self, observed: list[Observed]) -> None:
-        self._recent.extend(observed)
-        for subscriber in self._subscribers:
-            subscriber.offer(observed)
+    def _deliver(self, commit: Commit) -> None:
+        for follower in self._followers:
+            follower(commit)
+        if commit.observed:
+            self._recent.extend(commit.observed)
+            for subscriber in self._subscribers:
+                subscriber.offer(commit.observed)
+
+    def follow(self, follower: Callable[[Commit], object]) -> Callable[[], None]:
+        """Call `follower` on the loop for every commit, in order; returns what ends it. It must return at once."""
+        self._followers = (*self._followers, follower)
+
+        def end() -> None:
+            self._followers = tuple(f for f in self._followers if f is not follower)
+
+        return end
 
     def subscribe(self, subscriber: Subscriber, after: int | None = None) -> bool:
         """Start listening; with `after`, first what came since that Observation. False when that is not kept."""

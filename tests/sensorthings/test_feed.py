@@ -93,3 +93,13 @@ def test_a_selection_by_thing_and_datastream() -> None:
     assert not both.takes(event(1, stream=2, thing=4))
     assert not both.takes(event(1, stream=3, thing=3))
     assert wanted("").takes(event(1))
+
+
+def test_a_follower_hears_every_commit_in_order_until_it_ends() -> None:
+    feed = Feed()
+    heard: list[Commit] = []
+    end = feed.follow(heard.append)
+    delivered(feed, [event(1)], [])
+    end()
+    delivered(feed, [event(2)])
+    assert [len(commit.observed) for commit in heard] == [1, 0]
