@@ -64,7 +64,9 @@ class Service:
         self.feed = Feed()
         self.bus.subscribe(Commit, self.feed.committed)
         self.rates = Rates(config.limits)
-        self._database: Database = databases.open_database(config.data_dir, config.database_url)
+        self._database: Database = databases.open_database(
+            config.data_dir, config.database_url, hot_rows=config.limits.hot_rows
+        )
         self._readers: Readers | None = None
         self._writer: Writer | None = None
         self._reading: Reading | None = None

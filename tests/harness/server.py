@@ -26,6 +26,8 @@ from psycopg import sql
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
+HOT_ROWS = 5
+"""So few that what tests write lies in both tiers of SQLite."""
 
 
 class ServerFailed(RuntimeError):
@@ -138,7 +140,13 @@ class Server:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LAKOU_")}
-        return kept | {"LAKOU_MQTT_PORT": str(self.mqtt_port or free_port()), "PYTHONUNBUFFERED": "1"}
+        settings = self.data.parent / f"{self.data.name}.toml"
+        settings.write_text(f"[limits]\nhot_rows = {HOT_ROWS}\n", encoding="utf-8")
+        return kept | {
+            "LAKOU_CONFIG": str(settings),
+            "LAKOU_MQTT_PORT": str(self.mqtt_port or free_port()),
+            "PYTHONUNBUFFERED": "1",
+        }
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

@@ -23,6 +23,7 @@ from lakou.sensorthings.store import migrations, partitions, postgres_types
 from lakou.sensorthings.store.database import (
     OBSERVATION_COLUMNS,
     TIME_COLUMNS,
+    Place,
     Row,
     cannot_evaluate,
     out_of_order,
@@ -168,6 +169,12 @@ class PostgresDatabase:
             writer.close()
             self._writer = None
 
+    def is_behind(self, *, idle: bool) -> bool:
+        return False
+
+    def settle(self) -> bool:
+        return False
+
     def maintain(self) -> None:
         """Make the partitions of the months to come."""
         with self._connect() as connection:
@@ -242,6 +249,41 @@ class PostgresTransaction:
                 there = [(a, b) for a, b in cursor.execute(_THERE).fetchall()]
             cursor.execute("truncate staging" if len(rows) > ID_BLOCK else "delete from staging")
         return there
+
+    def find_observation(self, id_: int) -> Row | None:
+        found = self._execute(f"select {_COLUMNS} from observation where id = %s", (id_,))  # noqa: S608
+        return found[0] if found else None
+
+    def observations_at(self, stream_id: int, start: int) -> list[Row]:
+        query = f"select {_COLUMNS} from observation where datastream_id = %s and time_start = %s order by id"  # noqa: S608
+        return self._execute(query, (stream_id, Micros(start)))
+
+    def latest_time(self, stream_id: int) -> int | None:
+        query = "select max(time_start) from observation where datastream_id = %s"
+        found: int | None = self._execute(query, (stream_id,))[0][0]
+        return found
+
+    def change_observation(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        place = (before["datastream_id"], before["time_start"], before["id"])
+        if place != (after["datastream_id"], after["time_start"], after["id"]):
+            self.remove_observations([place])
+            self.add_observations([[after[c] for c in OBSERVATION_COLUMNS]])
+            return
+        changed = [c for c in OBSERVATION_COLUMNS if before[c] != after[c]]
+        if changed:
+            sets = ", ".join(f"{c} = %s" for c in changed)
+            values = [Micros.of(after[c]) if c in TIME_COLUMNS else after[c] for c in changed]
+            self._execute(
+                f"update observation set {sets} where datastream_id = %s and time_start = %s and id = %s",  # noqa: S608
+                (*values, place[0], Micros(place[1]), place[2]),
+            )
+
+    def remove_observations(self, places: Sequence[Place]) -> None:
+        for stream_id, start, id_ in places:
+            self._execute(
+                "delete from observation where datastream_id = %s and time_start = %s and id = %s",
+                (stream_id, Micros(start), id_),
+            )
 
     def savepoint(self) -> None:
         self._connection.execute("savepoint job")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[Session], Any]
 Published = Callable[[Commit], None]
+REST_S = 1.0
 
 
 class Job:
@@ -57,6 +59,7 @@ class Writer:
         self._wake = threading.Condition()
         self._stopping = False
         self._purging = True
+        self._rest_until = 0.0
         self._thread: threading.Thread | None = None
 
     @property
@@ -106,12 +109,12 @@ class Writer:
             try:
                 if batch:
                     self._commit(batch)
-                elif self._purging:
-                    self._purge()
             except BaseException:  # the writer must outlive anything, and nobody may wait for ever
                 log.exception("The writer met an error")
                 self._reset()
                 self._fail(batch, out_of_order())
+            if not batch or self._database.is_behind(idle=False):
+                self._tidy()
 
     def _take(self) -> list[Job] | None:
         """The jobs of the next commit; [] when idle, None at the end."""
@@ -119,9 +122,10 @@ class Writer:
             while not self._queue:
                 if self._stopping:
                     return None
-                if self._purging:
+                rest_s = self._rest_until - time.monotonic()
+                if rest_s <= 0 and (self._purging or self._database.is_behind(idle=True)):
                     return []
-                self._wake.wait()
+                self._wake.wait(rest_s if rest_s > 0 else None)
             batch = [self._queue.popleft()]
             rows = batch[0].rows
             while self._queue and rows + self._queue[0].rows <= self._commit_rows:
@@ -212,6 +216,20 @@ class Writer:
             self._database.rollback()
         except Exception:
             log.exception("A rollback failed")
+
+    def _tidy(self) -> None:
+        """A slice of what nobody waits for: sealing and purging. After an error it rests."""
+        if time.monotonic() < self._rest_until:
+            return
+        try:
+            if self._purging and not self._queue:
+                self._purge()
+            else:
+                self._database.settle()
+        except Exception:
+            log.exception("Work in the background failed")
+            self._rest_until = time.monotonic() + REST_S
+            self._reset()
 
     def _purge(self) -> None:
         tx = self._database.begin(exclusive=True)
