@@ -13,7 +13,7 @@ import msgspec
 
 from lakou.sensorthings.model import OBSERVATION, EntityType, JsonReference, Link
 from lakou.sensorthings.plan.values import And, Compare, Const, Expression, Field, Hop, ReadPlan, Type
-from lakou.sensorthings.sql.rollups import HOUR
+from lakou.sensorthings.sql.rollups import HOUR, Width
 from lakou.sensorthings.sql.writer import Writer, conjunction
 
 COLUMNS = (
@@ -55,7 +55,7 @@ def rows(
     """
     columns = ", ".join(f"{alias}.{c}" for c in COLUMNS)
     limit = "" if most is None else f" limit {most}"
-    found = [_sealed(writer, alias, where, order, access or Access(), columns)]
+    found = [_sealed(alias, where, order, access or Access(), columns)]
     for name in _HOT:
         conditions = conjunction([_unsealed(alias, name), *where])
         found.append(f"select {columns} from hot_{name} {alias} where {conditions}{order if limit else ''}")
@@ -66,8 +66,7 @@ def rows(
 
 def exists(writer: Writer, alias: str, where: list[str], access: Access | None = None) -> str:
     """True when any row meets `where`."""
-    source, more = _entered(alias, access or Access())
-    arms = [(source, [*more, *where])]
+    arms = [(_entered(alias, access or Access()), where)]
     arms += [(f"hot_{name} {alias}", [_unsealed(alias, name), *where]) for name in _HOT]
     return "(" + " or ".join(f"exists (select 1 from {text} where {conjunction(parts)})" for text, parts in arms) + ")"
 
@@ -96,40 +95,106 @@ def _unsealed(alias: str, name: str) -> str:
     return f"(+{alias}.datastream_id, {alias}.time_start, {alias}.id) > ({upto})"
 
 
-def _sealed(writer: Writer, alias: str, where: list[str], order: str, access: Access, columns: str) -> str:
-    source, more = _entered(alias, access)
+def _sealed(alias: str, where: list[str], order: str, access: Access, columns: str) -> str:
     if access.way is Way.HOURS and order:
-        order = f" order by r_{alias}.start{' desc' if access.descending else ''}, {order.removeprefix(' order by ')}"
-    return f"select {columns} from {source} where {conjunction([*more, *where])}{order}"
+        order = f" order by {alias}.hour{' desc' if access.descending else ''}, {order.removeprefix(' order by ')}"
+    return f"select {columns} from {_entered(alias, access)} where {conjunction(where)}{order}"
 
 
-def _entered(alias: str, access: Access) -> tuple[str, list[str]]:
-    """(FROM part, conditions) of the sealed arm. A cross join keeps the order of its tables."""
+def _entered(alias: str, access: Access) -> str:
+    """The FROM part of the sealed arm. A cross join keeps the order of its tables."""
     match access.way:
-        case Way.STREAM:
-            return f"sealed {alias}", []
         case Way.KEY:
-            key = f"k_{alias}"
+            narrowed = [text.format(key="k.id") for text in access.narrowed]
             joined = (
-                f"{alias}.datastream_id = {key}.datastream_id and {alias}.time_start >= {key}.slot << 26"
-                f" and {alias}.time_start < ({key}.slot + 1) << 26 and {alias}.id = {key}.id"
+                "s.datastream_id = k.datastream_id and s.time_start >= k.slot << 26"
+                " and s.time_start < (k.slot + 1) << 26 and s.id = k.id"
             )
-            narrowed = [text.format(key=f"{key}.id") for text in access.narrowed]
-            return f"sealed_key {key} cross join sealed {alias} on {joined}", narrowed
+            source = f"sealed_key k cross join sealed s on {joined} where {conjunction(narrowed)}"
+            return f"({_hidden('k.id')} from {source}) {alias}"
         case Way.HOURS:
-            hour = f"r_{alias}"
-            joined = (
-                f"{alias}.datastream_id = {hour}.datastream_id and {alias}.time_start >= {hour}.start"
-                f" and {alias}.time_start < {hour}.start + {HOUR.micros}"
-            )
+            narrowed = [text.format(hour="r.start") for text in access.narrowed]
             first = (
-                f"not exists (select 1 from {HOUR.table} q where q.start = {hour}.start"
-                f" and q.datastream_id = {hour}.datastream_id and q.quality < {hour}.quality)"
+                f"not exists (select 1 from {HOUR.table} q where q.start = r.start"
+                " and q.datastream_id = r.datastream_id and q.quality < r.quality)"
             )
-            narrowed = [text.format(hour=f"{hour}.start") for text in access.narrowed]
-            return f"{HOUR.table} {hour} cross join sealed {alias} on {joined}", [first, *narrowed]
-    stream = f"d_{alias}"
-    return f"datastream {stream} cross join sealed {alias} on {alias}.datastream_id = {stream}.id", []
+            joined = _inside("s", "r", str(HOUR.micros))
+            source = f"{HOUR.table} r cross join sealed s on {joined} where {conjunction([first, *narrowed])}"
+            return f"({_hidden()}, r.start as hour from {source}) {alias}"
+        case Way.STREAMS:
+            stream = f"d_{alias}"
+            return f"datastream {stream} cross join sealed {alias} on {alias}.datastream_id = {stream}.id"
+    return f"sealed {alias}"
+
+
+def _hidden(id_: str = "s.id") -> str:
+    """The columns of `sealed s`, its time behind a sign: else a bound of the filter may be taken as the way into the
+    clustered rows, in place of the narrow bounds of the join, and each entry reads its whole Datastream."""
+    special = {"time_start": "+s.time_start as time_start", "id": f"{id_} as id"}
+    return "select " + ", ".join(special.get(c, f"s.{c}") for c in COLUMNS)
+
+
+# ── beside rollups ──
+
+Source = tuple[str, list[str]]
+"""A FROM part and conditions."""
+
+
+def current(writer: Writer, width: Width, bucket: str) -> list[str]:
+    """The conditions that a stored bucket tells the truth. On SQLite it always does."""
+    if writer.dialect.name == "sqlite":
+        return []
+    same = f"s.datastream_id = {bucket}.datastream_id and {_stale_start(writer, width)} = {bucket}.start"
+    return [f"not exists (select 1 from rollup_stale s where {same})"]
+
+
+def unrolled(writer: Writer, width: Width, alias: str, bucket: str, cut: list[str]) -> list[Source]:
+    """The rows that rollups do not tell of, in parts that share none: those not rolled up yet, and those of the buckets
+    of `width` that meet `cut`, conditions on `bucket` (none is cut when there is no condition)."""
+    if writer.dialect.name == "sqlite":
+        found = [(f"hot_{name} {alias}", [_unsealed(alias, name)]) for name in _HOT]
+        if cut:
+            joined = (
+                f"{_inside('s', bucket, str(width.micros))} and (s.result_quality is null) = ({bucket}.quality = 0)"
+            )
+            source = f"{width.table} {bucket} cross join sealed s on {joined} where {conjunction(cut)}"
+            found.append((f"({_hidden()} from {source}) {alias}", []))
+        return found
+    length = f"interval '{width.micros} microseconds'"
+    later = (
+        "c.type = 'Observation' and c.verb = 'create' and (c.transaction, c.seq) >"
+        " (select r.transaction, r.seq from change_reader r where r.name = 'rollups')"
+    )
+    start = _stale_start(writer, width)
+    own = writer.dialect.bucket(f"{alias}.time_start", str(width.micros))
+    fresh = (
+        f"not exists (select 1 from rollup_stale s where s.datastream_id = {alias}.datastream_id and {start} = {own})"
+    )
+    stale = f"(select distinct s.datastream_id, {start} as start from rollup_stale s) {bucket}"
+    found = [
+        (f"change c join observation {alias} on {alias}.id between c.first_id and c.last_id", [later, fresh]),
+        (f"{stale} join observation {alias} on {_inside(alias, bucket, length)}", []),
+    ]
+    if cut:
+        rolled_up = f"not exists (select 1 from change c where {later} and {alias}.id between c.first_id and c.last_id)"
+        quality = f"({alias}.result_quality is null) = ({bucket}.quality = 0)"
+        joined = f"{_inside(alias, bucket, length)} and {quality}"
+        parts = [*cut, *current(writer, width, bucket), rolled_up]
+        found.append((f"{width.table} {bucket} join observation {alias} on {joined}", parts))
+    return found
+
+
+def _inside(alias: str, bucket: str, length: str) -> str:
+    """The rows of a bucket."""
+    return (
+        f"{alias}.datastream_id = {bucket}.datastream_id and {alias}.time_start >= {bucket}.start"
+        f" and {alias}.time_start < {bucket}.start + {length}"
+    )
+
+
+def _stale_start(writer: Writer, width: Width) -> str:
+    """The start of the bucket of this width that holds a stale hour."""
+    return "s.start" if width is HOUR else writer.dialect.bucket("s.start", str(width.micros))
 
 
 # ── the way in ──

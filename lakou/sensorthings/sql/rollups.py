@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-HOUR_US = 3_600_000_000
-DAY_US = 24 * HOUR_US
+from lakou.sensorthings.plan.rolled import DAY_US, HOUR_US
 
 PARTIAL = (
     "rows", "count", "sum", "min", "max", "first_time", "first_id", "first", "last_time", "last_id", "last",
@@ -25,7 +24,7 @@ class Width(NamedTuple):
     extents: dict[str, str]
 
 
-HOUR = Width("rollup_hour", HOUR_US, {})
+HOUR = Width("rollup_hour", HOUR_US, {"time_end": "max(time_end)"})
 DAY = Width(
     "rollup_day",
     DAY_US,

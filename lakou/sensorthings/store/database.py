@@ -131,6 +131,13 @@ class Database(Protocol):
         """
         ...
 
+    def beside(self) -> float | None:
+        """A slice of work beside the commits, on a connection of its own, by one thread at a time.
+
+        Seconds to rest before the next one; None when there will never be any.
+        """
+        ...
+
     def maintain(self) -> None:
         """What has to be done now and then outside of the writer's transactions (partitions)."""
         ...

@@ -28,6 +28,9 @@ _NEXT_ID = (
     " coalesce((select max(id) from sealed_key), 0),"
     " coalesce((select max(last_id) from change where type = 'Observation'), 0))"
 )
+CHECKPOINT_S = 0.25
+LONG_LOG = 16_000
+"""Pages of the log (64 MB) from which it has to begin anew."""
 _LENGTH = 64 * 1024 * 1024
 
 
@@ -41,6 +44,9 @@ class SQLiteDatabase:
         self.path = path
         self._hot_rows = hot_rows
         self._tiers: Tiers | None = None
+        self._checkpointer: apsw.Connection | None = None
+        self._beside = threading.Lock()
+        self._log_is_long = False
         self._local = threading.local()
         self._opened: list[apsw.Connection] = []
         self._lock = threading.Lock()
@@ -106,7 +112,7 @@ class SQLiteDatabase:
     def _open_writer(self) -> tuple[apsw.Connection, Tiers]:
         if self._writer is None or self._tiers is None:
             self._writer = self._connect(cache_kib=65_536)
-            self._writer.execute("pragma wal_autocheckpoint = 4000; pragma foreign_keys = on")
+            self._writer.execute("pragma wal_autocheckpoint = 0; pragma foreign_keys = on")
             self._tiers = Tiers(self._writer, self._hot_rows)
         return self._writer, self._tiers
 
@@ -135,10 +141,27 @@ class SQLiteDatabase:
         self._next_id = None
 
     def is_behind(self, *, idle: bool) -> bool:
-        return self._tiers is not None and self._tiers.is_due(idle=idle)
+        return self._log_is_long or (self._tiers is not None and self._tiers.is_due(idle=idle))
 
     def settle(self) -> bool:
-        return self._open_writer()[1].slice()
+        writer, hot = self._open_writer()
+        if self._log_is_long:
+            self._log_is_long = False
+            _checkpoint(writer)
+            return True
+        return hot.slice()
+
+    def beside(self) -> float | None:
+        """Checkpoints: pages go from the log into the file while the writer commits.
+
+        A log that is written all the time never gets whole into the file this way and would grow for ever: the little
+        that is left is then up to the writer, between two commits, so that its next one begins the log anew.
+        """
+        with self._beside:
+            if self._checkpointer is None:
+                self._checkpointer = self._connect(cache_kib=1_024)
+            self._log_is_long = _checkpoint(self._checkpointer) > LONG_LOG
+        return CHECKPOINT_S
 
     def seal_all(self) -> None:
         """Seal every row, however few: for measurements and tests of what is sealed."""
@@ -161,11 +184,21 @@ class SQLiteDatabase:
     def close(self) -> None:
         with self._lock:
             opened, self._opened = self._opened, []
-        for connection in (*opened, self._writer):
-            if connection is not None:
-                connection.close()
-        self._writer = self._tiers = None
+        with self._beside:
+            for connection in (*opened, self._checkpointer, self._writer):
+                if connection is not None:
+                    connection.close()
+            self._writer = self._tiers = self._checkpointer = None
         self._local = threading.local()
+
+
+def _checkpoint(connection: apsw.Connection) -> int:
+    """Bring pages of the log into the file, as far as nobody is held up; the pages that the log has."""
+    try:
+        pages, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    except apsw.BusyError:  # another connection is at it
+        return 0
+    return pages
 
 
 class SQLiteTransaction:
