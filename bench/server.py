@@ -75,11 +75,14 @@ def get(connection: http.client.HTTPConnection, wire: Wire, target: str) -> Any:
 
 def send(port: int, request: bytes) -> None:
     """One ready request on a connection of its own. Raises LoadError for any status but 2xx."""
-    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
-        connection.sendall(request)
-        answer = http.client.HTTPResponse(connection, method=request.partition(b" ")[0].decode())
-        answer.begin()
-        body = answer.read()
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
+            connection.sendall(request)
+            with contextlib.closing(http.client.HTTPResponse(connection)) as answer:
+                answer.begin()
+                body = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise LoadError(f"The server did not answer: {error}") from error
     if not 200 <= answer.status < 300:
         raise LoadError(f"The server answered {answer.status}: {body[:300].decode(errors='replace')}")
 
@@ -89,9 +92,8 @@ def product(place: Place, workers: int = 1) -> Iterator[Server]:
     """`lakou serve` on the databases of a place."""
     arguments = ["--data", str(place.data_dir)]
     if place.database_url is not None:
-        arguments += ["--database-url", place.database_url, "--workers", str(workers)]
-    serve = ["-m", "lakou", "serve", *arguments]
-    with _served(serve, place, arguments[: 4 if place.database_url is not None else 2]) as server:
+        arguments += ["--database-url", place.database_url]
+    with _served(["-m", "lakou", "serve", *arguments, "--workers", str(workers)], place, arguments) as server:
         yield server
 
 
@@ -160,12 +162,10 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     while time.monotonic() < end:
         if process.poll() is not None:
             break
-        with contextlib.suppress(OSError):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
             connection.request("GET", "/healthz")
-            status = connection.getresponse().status
-            connection.close()
-            if status == 200:
+            if connection.getresponse().status == 200:
                 return
         time.sleep(0.05)
     raise LoadError(f"The server did not start: {log.read_text(errors='replace')[-2_000:]}")

@@ -26,6 +26,7 @@ from bench.traffic import Wire, second
 SPARE = 64
 OPENING_AT_ONCE = 100
 LINGER_S = 0.5
+LATE_S = 5.0
 _EVENT = b"event: observation\n"
 _RESULT = re.compile(rb'"result":\s*(\d+)')
 
@@ -197,7 +198,11 @@ async def _measure(job: Job, listeners: list[_Listener], poster: _Poster) -> Hea
     seconds = time.perf_counter() - begin
     server_share = (cpu_s(job.pids) - server) / seconds
     loader_share = (time.process_time() - own) / seconds
-    await asyncio.sleep(LINGER_S)
+    wanted = before + len(sent_at) * len(listeners)
+    end = time.perf_counter() + LATE_S
+    # An event for each arrival would cost the loader more than asking now and then.
+    while sum(one.count for one in listeners) < wanted and time.perf_counter() < end:  # noqa: ASYNC110
+        await asyncio.sleep(LINGER_S / 10)
     if any(one.lost for one in listeners):
         raise LoadError(f"{sum(one.lost for one in listeners)} of {len(listeners)} event streams were closed")
     found = sorted(
