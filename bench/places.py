@@ -82,6 +82,12 @@ class Folders:
             subprocess.run(["cp", "--reflink=auto", str(file), str(place.data_dir)], check=True)
         return place
 
+    def empty(self, name: str) -> Place:
+        """A place for a server to make its own store in."""
+        place = Place(self._work / name)
+        place.data_dir.mkdir(parents=True)
+        return place
+
     def drop(self, place: Place) -> None:
         shutil.rmtree(place.data_dir, ignore_errors=True)
 
@@ -126,7 +132,8 @@ class Schemas:
     def copy(self, key: str, name: str) -> Place:
         database = f"lakou_bench_{name}".replace("-", "_")
         self._run("drop database if exists {} with (force)", database)
-        self._run("create database {} template {}", database, f"lakou_bench_{key}")
+        # Not through the log, which is slow and would be written while something is measured.
+        self._run("create database {} template {} strategy file_copy", database, f"lakou_bench_{key}")
         self._made.append(database)
         place = self._place(database)
         place.data_dir.mkdir(parents=True, exist_ok=True)
