@@ -126,8 +126,10 @@ URLS: dict[str, list[str]] = {
             "Datastreams(1)/Observations?$apply=groupby((bucket(phenomenonTime,duration'PT1H') as hour),"
             "aggregate(result with min as low,result with last as last))"
         ),
-        "Observations?$apply=filter(phenomenonTime ge 2026-01-01T12:00:00Z and phenomenonTime lt 2026-02-01T00:00:00Z)"
-        "/groupby((Datastream/id,bucket(phenomenonTime,duration'P1D') as day),aggregate(result with mean as mean))",
+        (
+            "Observations?$apply=filter(phenomenonTime ge 2026-01-01T12:00:00Z and phenomenonTime lt 2026-02-01T00:00Z)"
+            "/groupby((Datastream/id,bucket(phenomenonTime,duration'P1D') as day),aggregate(result with mean as mean))"
+        ),
         "Observations?$apply=filter(result gt 0)/groupby((Datastream/name),aggregate(result with sum as s))",
     ],
 }
