@@ -51,6 +51,7 @@ class Server:
         self.port = 0
         self.mqtt_port = 0
         self.token = ""
+        self.token_name = "conformance"
 
     @property
     def origin(self) -> str:
@@ -70,7 +71,7 @@ class Server:
     def start(self) -> None:
         """Makes an administrator's token on first use, starts the product and waits until it answers."""
         if not self.token:
-            self.token = self.make_token("conformance", "admin")
+            self.token = self.make_token(self.token_name, "admin")
         for attempt in range(3):
             self.port, self.mqtt_port = free_port(), free_port()
             with self.log.open("ab") as log:
