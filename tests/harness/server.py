@@ -52,6 +52,7 @@ class Server:
         self.mqtt_port = 0
         self.token = ""
         self.token_name = "conformance"
+        self.program: tuple[str, ...] = (sys.executable, "-m", "lakou")
 
     @property
     def origin(self) -> str:
@@ -132,7 +133,7 @@ class Server:
         return self.log.read_bytes()[-size:].decode(errors="replace") if self.log.exists() else ""
 
     def _command(self, *words: str) -> list[str]:
-        command = [sys.executable, "-m", "lakou", *words, "--data", str(self.data)]
+        command = [*self.program, *words, "--data", str(self.data)]
         if self.database_url is not None:
             command += ["--database-url", self.database_url]
         return command

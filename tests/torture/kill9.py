@@ -83,15 +83,14 @@ async def _send(server: Server, way: str, load: Load, seconds: float, *, kill: b
     writers = [asyncio.create_task(WRITERS[way](orders, ledger)) for ledger in load.ledgers]
     await asyncio.sleep(seconds)
     loaded_s = time.monotonic() - started
+    load.loaded_s += loaded_s
     if kill:
         # From a thread: the writers go on until the very end of their connections.
         await asyncio.to_thread(server.kill)
-        load.loaded_s += loaded_s
         load.rounds += 1
     orders.stop.set()
     await asyncio.gather(*writers)
-    if kill:
-        load.acknowledged += sum(len(ledger.acknowledged) for ledger in load.ledgers) - before
+    load.acknowledged += sum(len(ledger.acknowledged) for ledger in load.ledgers) - before
 
 
 def send(server: Server, way: str, load: Load, seconds: float, *, kill: bool) -> None:
@@ -122,7 +121,8 @@ def run(
             load = outcome.loads[way]
             print(f"round {number + 1}, {way}: {load.acknowledged} acknowledged, {load.per_s:.0f}/s", flush=True)
     for way, load in outcome.loads.items():
-        send(server, way, load, 0.1, kill=False)
+        rest = Load(load.ledgers)
+        send(server, way, rest, 0.1, kill=False)
     outcome.report = judge(server, [ledger for load in outcome.loads.values() for ledger in load.ledgers])
     return outcome
 

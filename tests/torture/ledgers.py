@@ -31,7 +31,7 @@ class Ledger:
     on_the_way: dict[Group, None] = field(default_factory=dict)
     again: deque[Group] = field(default_factory=deque)
     acknowledged: list[int] = field(default_factory=list)
-    acknowledged_at: list[float] = field(default_factory=list)
+    acknowledged_at: list[tuple[float, Group]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     def take(self, size: int) -> Group:
@@ -47,7 +47,7 @@ class Ledger:
     def acknowledge(self, group: Group) -> None:
         del self.on_the_way[group]
         self.acknowledged.extend(group)
-        self.acknowledged_at.append(time.monotonic())
+        self.acknowledged_at.append((time.monotonic(), group))
 
     def refuse(self, group: Group, said: str) -> None:
         del self.on_the_way[group]
