@@ -96,7 +96,7 @@ class OddFile(apsw.VFSFile):
 
 def _io_error(extended: int) -> apsw.IOError:
     error = apsw.IOError("input/output error")
-    error.extendedresult = extended
+    error.extendedresult = extended  # type: ignore[attr-defined]
     return error
 
 

@@ -37,7 +37,7 @@ from tests.torture.ledgers import instant, open_ledgers
 from tests.torture.writers import CONNECTIONS
 
 WRITERS = 8
-FAIL_EVERY_S, FAIL_FOR_S = 0.5, 0.1
+FAIL_EVERY_S, FAIL_FOR_S = 0.1, 0.03
 
 
 class Everyone:
@@ -53,6 +53,7 @@ class Report:
 
     cuts: int = 0
     acknowledged: int = 0
+    failed_syncs: int = 0
     per_s: dict[str, float] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -66,7 +67,7 @@ class Report:
 
 
 def failing_now_and_then() -> str:
-    """The disk's syncs fail for a moment, twice a second."""
+    """The disk's syncs fail for a moment, ten times a second."""
     return "sync" if time.monotonic() % FAIL_EVERY_S < FAIL_FOR_S else ""
 
 
@@ -120,7 +121,7 @@ async def _writer(
     requests: int,
     choice: random.Random,
 ) -> None:
-    folder = service.config.data_dir
+    folder = service.config.data_dir or Path()
     for _ in range(requests):
         rows = [next(numbers) for _ in range(1 if choice.random() < 0.8 else 40)]
         if len(rows) == 1:
@@ -198,8 +199,9 @@ def _cut(events: Iterable[Event], folder: Path, cuts: int, seed: int, moments: S
     if moments is None:
         first = next(index for index, event in enumerate(listed) if event.kind == "ack")
         moments = [event.at for event in listed[first:]]
+    failed = sum(event.kind == "failed sync" for event in listed)
     points = sorted(choice.choice(moments) for _ in range(cuts))
-    platter, done, report = Platter(choice), 0, Report()
+    platter, done, report = Platter(choice), 0, Report(failed_syncs=failed)
     with tempfile.TemporaryDirectory(prefix="lakou-cuts-") as name:
         for number, point in enumerate(points):
             while done < len(listed) and listed[done].at < point:
@@ -237,6 +239,8 @@ async def _read(folder: Path, streams: set[str]) -> Counter[tuple[str, int]]:
             target = f"Datastreams({stream})/Observations?$select=result&$top=10000&$resultFormat=dataArray"
             while target:
                 answer = await service.call(ADMIN, "GET", target)
+                if answer.status == 404:  # the Datastream is lost, and all of its Observations
+                    break
                 if answer.status != 200:
                     raise RuntimeError(f"{answer.status} {answer.body[:200]!r}")
                 page = json.loads(answer.body)
@@ -267,7 +271,10 @@ def main() -> int:
         report = run(options.cuts, options.requests, options.seed, fault=fault)
     else:
         report = run_outside(options.cuts, options.seconds, options.by.split(","), options.seed, quiet=False)
-    print(f"{report.cuts} cuts, {report.acknowledged} acknowledgements looked up, {len(report.faults)} faults")
+    print(
+        f"{report.cuts} cuts, {report.acknowledged} acknowledgements looked up, {report.failed_syncs} failed syncs, "
+        f"{len(report.faults)} faults"
+    )
     for fault_line in report.faults[:20]:
         print(fault_line)
     slow = [way for way, rate in report.per_s.items() if rate < options.at_least]

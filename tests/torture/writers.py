@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.harness.server import Server
 from tests.torture.ledgers import Group, Ledger, instant
@@ -51,7 +52,7 @@ class Orders:
         return not self.stop.is_set() or bool(ledger.again)
 
 
-Writer = Callable[[Orders, Ledger], Awaitable[None]]
+Writer = Callable[[Orders, Ledger], Coroutine[Any, Any, None]]
 
 
 async def single(orders: Orders, ledger: Ledger) -> None:

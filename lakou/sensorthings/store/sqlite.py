@@ -119,9 +119,15 @@ class SQLiteDatabase:
             self._writer.execute("commit")
 
     def rollback(self) -> None:
-        if self._writer is not None and self._writer.in_transaction:
-            self._writer.execute("rollback")
         self._next_id = None
+        if self._writer is not None and self._writer.in_transaction:
+            try:
+                self._writer.execute("rollback")
+            except apsw.Error:
+                # Of no use any more; the next transaction opens another, and finds in the log what was committed.
+                broken, self._writer = self._writer, None
+                broken.close()
+                raise
 
     def maintain(self) -> None:
         """Nothing: one file has no partitions."""

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 Work = Callable[[Session], Any]
 Published = Callable[[Commit], None]
 
+# After a failure of work that nobody waits for; a job that arrives ends the pause.
+PAUSE_S = 1.0
+
 
 class Job:
     """Work to be done in a commit. `entities` tells that it may change more than Observations.
@@ -57,6 +60,7 @@ class Writer:
         self._wake = threading.Condition()
         self._stopping = False
         self._purging = True
+        self._failures = 0
         self._thread: threading.Thread | None = None
 
     @property
@@ -108,10 +112,12 @@ class Writer:
                     self._commit(batch)
                 elif self._purging:
                     self._purge()
-            except BaseException:  # the writer must outlive anything, and nobody may wait for ever
-                log.exception("The writer met an error")
+            except BaseException as error:  # the writer must outlive anything, and nobody may wait for ever
+                self._note_failure(error)
                 self._reset()
                 self._fail(batch, out_of_order())
+                if not batch:
+                    self._pause()
 
     def _take(self) -> list[Job] | None:
         """The jobs of the next commit; [] when idle, None at the end."""
@@ -141,10 +147,11 @@ class Writer:
         except Exception as error:
             self._reset()
             if not self._database.is_data_error(error):
-                log.warning("A commit failed: %s", type(error).__name__, exc_info=error)
+                self._note_failure(error)
                 self._fail(batch, out_of_order())
                 return
             session = self._attempt(batch, exclusive=True, apart=True)
+        self._note_success()
         self._answer(batch, session)
         if session.observed or session.changed:
             self._purging = self._purging or any(c.verb == "delete" for c in session.changed)
@@ -216,9 +223,27 @@ class Writer:
     def _purge(self) -> None:
         tx = self._database.begin(exclusive=True)
         session = Session(tx, self._registry, exclusive=True)
-        self._purging = deleting.purge(session)
+        more = deleting.purge(session)
         session.finish()
         self._database.commit()
+        self._purging = more
+        self._note_success()
+
+    def _note_failure(self, error: BaseException) -> None:
+        """Log an outage once and whole: writing its trace takes longer than a commit, and the disk may be full."""
+        if not self._failures:
+            log.error("The store cannot write: %s", type(error).__name__, exc_info=error)
+        self._failures += 1
+
+    def _note_success(self) -> None:
+        if self._failures:
+            log.warning("The store writes again, after %d failures", self._failures)
+            self._failures = 0
+
+    def _pause(self) -> None:
+        with self._wake:
+            if not (self._queue or self._stopping):
+                self._wake.wait(PAUSE_S)
 
 
 def _fault(error: Exception) -> Fault:
