@@ -53,6 +53,8 @@ class Server:
         self.port = 0
         self.mqtt_port = 0
         self.token = ""
+        self.token_name = "conformance"
+        self.program: tuple[str, ...] = (sys.executable, "-m", "lakou")
 
     @property
     def origin(self) -> str:
@@ -72,7 +74,7 @@ class Server:
     def start(self) -> None:
         """Makes an administrator's token on first use, starts the product and waits until it answers."""
         if not self.token:
-            self.token = self.make_token("conformance", "admin")
+            self.token = self.make_token(self.token_name, "admin")
         for attempt in range(3):
             self.port, self.mqtt_port = free_port(), free_port()
             with self.log.open("ab") as log:
@@ -133,7 +135,7 @@ class Server:
         return self.log.read_bytes()[-size:].decode(errors="replace") if self.log.exists() else ""
 
     def _command(self, *words: str) -> list[str]:
-        command = [sys.executable, "-m", "lakou", *words, "--data", str(self.data)]
+        command = [*self.program, *words, "--data", str(self.data)]
         if self.database_url is not None:
             command += ["--database-url", self.database_url]
         return command

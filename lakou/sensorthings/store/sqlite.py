@@ -134,11 +134,17 @@ class SQLiteDatabase:
             self._writer.execute("commit")
 
     def rollback(self) -> None:
-        if self._writer is not None and self._writer.in_transaction:
-            self._writer.execute("rollback")
         if self._tiers is not None:
             self._tiers.forget()
         self._next_id = None
+        if self._writer is not None and self._writer.in_transaction:
+            try:
+                self._writer.execute("rollback")
+            except apsw.Error:
+                # Of no use any more; the next transaction opens another, and finds in the log what was committed.
+                broken, self._writer, self._tiers = self._writer, None, None
+                broken.close()
+                raise
 
     def is_behind(self, *, idle: bool) -> bool:
         return self._log_is_long or (self._tiers is not None and self._tiers.is_due(idle=idle))

@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[Session], Any]
 Published = Callable[[Commit], None]
-REST_S = 1.0
+
+# After a failure of work that nobody waits for; commits go on.
+PAUSE_S = 1.0
 
 
 class Job:
@@ -60,6 +62,7 @@ class Writer:
         self._stopping = False
         self._purging = True
         self._rest_until = 0.0
+        self._failures = 0
         self._thread: threading.Thread | None = None
 
     @property
@@ -109,8 +112,8 @@ class Writer:
             try:
                 if batch:
                     self._commit(batch)
-            except BaseException:  # the writer must outlive anything, and nobody may wait for ever
-                log.exception("The writer met an error")
+            except BaseException as error:  # the writer must outlive anything, and nobody may wait for ever
+                self._note_failure(error)
                 self._reset()
                 self._fail(batch, out_of_order())
             if not batch or self._database.is_behind(idle=False):
@@ -145,10 +148,11 @@ class Writer:
         except Exception as error:
             self._reset()
             if not self._database.is_data_error(error):
-                log.warning("A commit failed: %s", type(error).__name__, exc_info=error)
+                self._note_failure(error)
                 self._fail(batch, out_of_order())
                 return
             session = self._attempt(batch, exclusive=True, apart=True)
+        self._note_success()
         self._answer(batch, session)
         if session.observed or session.changed:
             self._purging = self._purging or any(c.verb == "delete" for c in session.changed)
@@ -226,17 +230,30 @@ class Writer:
                 self._purge()
             else:
                 self._database.settle()
-        except Exception:
-            log.exception("Work in the background failed")
-            self._rest_until = time.monotonic() + REST_S
+        except Exception as error:
+            self._note_failure(error)
+            self._rest_until = time.monotonic() + PAUSE_S
             self._reset()
 
     def _purge(self) -> None:
         tx = self._database.begin(exclusive=True)
         session = Session(tx, self._registry, exclusive=True)
-        self._purging = deleting.purge(session)
+        more = deleting.purge(session)
         session.finish()
         self._database.commit()
+        self._purging = more
+        self._note_success()
+
+    def _note_failure(self, error: BaseException) -> None:
+        """Log an outage once and whole: writing its trace takes longer than a commit, and the disk may be full."""
+        if not self._failures:
+            log.error("The store cannot write: %s", type(error).__name__, exc_info=error)
+        self._failures += 1
+
+    def _note_success(self) -> None:
+        if self._failures:
+            log.warning("The store writes again, after %d failures", self._failures)
+            self._failures = 0
 
 
 def _fault(error: Exception) -> Fault:
