@@ -51,6 +51,8 @@ class Server:
         self.port = 0
         self.mqtt_port = 0
         self.token = ""
+        self.options: tuple[str, ...] = ()
+        """More words for `lakou serve`."""
 
     @property
     def origin(self) -> str:
@@ -75,7 +77,7 @@ class Server:
             self.port, self.mqtt_port = free_port(), free_port()
             with self.log.open("ab") as log:
                 self.process = subprocess.Popen(
-                    self._command("serve", "--host", "127.0.0.1", "--port", str(self.port)),
+                    self._command("serve", "--host", "127.0.0.1", "--port", str(self.port), *self.options),
                     stdout=log,
                     stderr=log,
                     env=self._environment(),

@@ -21,6 +21,7 @@ from lakou.sensorthings.store.session import Commit, NeedsExclusive, Session
 
 log = logging.getLogger(__name__)
 
+REST_S = 0.5
 Work = Callable[[Session], Any]
 Published = Callable[[Commit], None]
 
@@ -57,6 +58,7 @@ class Writer:
         self._wake = threading.Condition()
         self._stopping = False
         self._purging = True
+        self._failing = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -108,10 +110,12 @@ class Writer:
                     self._commit(batch)
                 elif self._purging:
                     self._purge()
-            except BaseException:  # the writer must outlive anything, and nobody may wait for ever
-                log.exception("The writer met an error")
+            except BaseException as error:  # the writer must outlive anything, and nobody may wait for ever
+                self._note(error)
                 self._reset()
                 self._fail(batch, out_of_order())
+                if not batch:
+                    self._rest()
 
     def _take(self) -> list[Job] | None:
         """The jobs of the next commit; [] when idle, None at the end."""
@@ -141,7 +145,7 @@ class Writer:
         except Exception as error:
             self._reset()
             if not self._database.is_data_error(error):
-                log.warning("A commit failed: %s", type(error).__name__, exc_info=error)
+                self._note(error)
                 self._fail(batch, out_of_order())
                 return
             session = self._attempt(batch, exclusive=True, apart=True)
@@ -162,6 +166,9 @@ class Writer:
             job.result = self._one(session, job, apart=apart)
         session.finish()
         self._database.commit()
+        if self._failing:
+            self._failing = False
+            log.warning("The store takes Observations again")
         return session
 
     def _one(self, session: Session, job: Job, *, apart: bool) -> tuple[bool, Any]:
@@ -212,6 +219,20 @@ class Writer:
             self._database.rollback()
         except Exception:
             log.exception("A rollback failed")
+
+    def _note(self, error: BaseException) -> None:
+        """Log the first of a row of failures whole: while a database is down, each batch would repeat it."""
+        if self._failing:
+            log.info("A commit failed again: %s", type(error).__name__)
+        else:
+            self._failing = True
+            log.warning("A commit failed: %s", type(error).__name__, exc_info=error)
+
+    def _rest(self) -> None:
+        """Work that nobody asked for waits a moment after a failure."""
+        with self._wake:
+            if not (self._stopping or self._queue):
+                self._wake.wait(REST_S)
 
     def _purge(self) -> None:
         tx = self._database.begin(exclusive=True)
