@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -21,6 +22,9 @@ BODY_BYTES_PER_S = 1024
 CHECK_EVERY_S = 2.0
 # After an early answer (413) the rest is read and thrown away up to here, so that the client sees the answer.
 DISCARD_BYTES = 64 * 1024 * 1024
+# A client of the event stream that takes nothing, or is gone without a word, is given up after so long.
+STREAM_BUFFER_BYTES = 128 * 1024
+STREAM_SILENT_MS = 25_000
 TOO_LONG = (431, "too_large", "The request's header is too long")
 
 
@@ -103,6 +107,16 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._phase, self._since = "body", self.loop.time()
         self._is_stream = self.scope["path"] == "/live"
+        if self._is_stream:
+            self._bound_stream()
+
+    def _bound_stream(self) -> None:
+        """What a client of the event stream does not read must not pile up here: little is kept, and it may be cut."""
+        self.scope["extensions"] = {"lakou.abort": {"call": self.transport.abort}}
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, STREAM_BUFFER_BYTES)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STREAM_SILENT_MS)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

@@ -25,6 +25,7 @@ from lakou.sensorthings.store.database import (
     OBSERVATION_COLUMNS,
     TIME_COLUMNS,
     Row,
+    Rows,
     cannot_evaluate,
     out_of_order,
     too_slow,
@@ -206,6 +207,11 @@ class PostgresDatabase:
                     log.info("Partition %s is ready", name)
         except BROKEN as error:
             raise out_of_order() from error
+
+    def follow(self) -> tuple[psycopg.Connection[Any], Rows]:
+        """A connection of its own for who follows the change log; NOTIFY must not wait for the disk."""
+        connection = self._connector.open("synchronous_commit=off", "statement_timeout=30s")
+        return connection, PostgresTransaction(self, connection)
 
     def is_data_error(self, error: Exception) -> bool:
         return isinstance(error, LakouError | errors.DataError | errors.IntegrityError | OverflowError)
