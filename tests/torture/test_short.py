@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import DATABASES, POSTGRES_URL
 from tests.harness.server import running
-from tests.torture import fuzz_http, kill9, powercut
+from tests.torture import backup, fuzz_http, kill9, powercut
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -23,6 +23,19 @@ def test_kill_under_load(database: str) -> None:
     with running(database, POSTGRES_URL) as server:
         report = kill9.run(server, rounds=2)
     assert report.passed, report
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_backup_under_load(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(database, POSTGRES_URL) as server:
+        report = backup.run(server, rate=2_500, seconds=1.5, superuser_url=POSTGRES_URL)
+        if database == "sqlite":
+            refused = backup.command(server, "restore", str(server.data), "--data", str(server.data))
+            assert refused.returncode == 3, refused.stderr
+    with capsys.disabled():
+        print(f"\n{database}: {backup.told(report)}")
+    assert report.passed, report
+    assert report.rate >= 2_000
 
 
 def test_power_cut() -> None:
