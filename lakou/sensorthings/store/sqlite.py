@@ -6,6 +6,7 @@ every few thousand steps of the virtual machine.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -93,6 +94,11 @@ class SQLiteDatabase:
             self._opened.append(connection)
         return connection
 
+    def interrupt(self) -> None:
+        with self._lock:
+            for connection in self._opened:
+                connection.interrupt()
+
     # ── writing ──
 
     def begin(self, *, exclusive: bool) -> SQLiteTransaction:
@@ -138,6 +144,9 @@ class SQLiteDatabase:
     def close(self) -> None:
         with self._lock:
             opened, self._opened = self._opened, []
+        if self._writer is not None:
+            with contextlib.suppress(apsw.Error):  # somebody else still reads: the next start does it
+                self._writer.execute("pragma busy_timeout = 0; pragma wal_checkpoint(truncate)")
         for connection in (*opened, self._writer):
             if connection is not None:
                 connection.close()

@@ -11,11 +11,13 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from lakou.kernel.errors import Fault, LakouError, Unavailable
 from lakou.sensorthings.store import deleting
 from lakou.sensorthings.store.database import Database, cannot_evaluate, out_of_order
+from lakou.sensorthings.store.figures import WriterFigures
 from lakou.sensorthings.store.registry import Registry
 from lakou.sensorthings.store.session import Commit, NeedsExclusive, Session
 
@@ -58,6 +60,7 @@ class Writer:
         self._stopping = False
         self._purging = True
         self._thread: threading.Thread | None = None
+        self.figures = WriterFigures()
 
     @property
     def queued(self) -> int:
@@ -132,6 +135,7 @@ class Writer:
 
     def _commit(self, batch: list[Job]) -> None:
         exclusive = any(job.entities for job in batch)
+        started = perf_counter()
         try:
             try:
                 session = self._attempt(batch, exclusive=exclusive, apart=False)
@@ -141,10 +145,12 @@ class Writer:
         except Exception as error:
             self._reset()
             if not self._database.is_data_error(error):
+                self.figures.failed += 1
                 log.warning("A commit failed: %s", type(error).__name__, exc_info=error)
                 self._fail(batch, out_of_order())
                 return
             session = self._attempt(batch, exclusive=True, apart=True)
+        self.figures.committed(len(session.observed), session.repeats + len(session.replayed), perf_counter() - started)
         self._answer(batch, session)
         if session.observed or session.changed:
             self._purging = self._purging or any(c.verb == "delete" for c in session.changed)

@@ -1,9 +1,9 @@
 """Both SQLite files at one instant, while the server writes.
 
 Each file is copied by SQLite's backup interface from a connection that holds one read snapshot to the end. The usual
-way, small steps without a snapshot, begins again whenever another process commits, so under load it never ends;
-VACUUM INTO holds its snapshot as long and costs ten times the processor. A snapshot never holds up the writer. While
-it lasts the write-ahead log cannot be reused: it grows by what is written meanwhile (docs/how-to/operate.md).
+way, small steps without a snapshot, begins again whenever another process commits: under load it never ends. VACUUM
+INTO holds a snapshot too, for half as long again (measured). A snapshot never holds up the writer; while it lasts the
+write-ahead log cannot be reused and grows by what is written meanwhile (docs/how-to/operate.md).
 
 The two snapshots are of the same instant: `data_version` says whether anybody committed to the civic file between
 them, and if so both are taken again.
