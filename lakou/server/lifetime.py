@@ -15,6 +15,8 @@ import time
 from types import FrameType
 from typing import Any
 
+from lakou.server import systemd
+
 log = logging.getLogger(__name__)
 
 # Ten seconds in all: for the requests, then for the writer and the checkpoint.
@@ -53,6 +55,7 @@ def watch_signals() -> None:
                     os._exit(128 + number)
                 return
             _stopping.set()
+            systemd.notify("STOPPING=1")
             threading.Thread(target=_limit, name="lakou-limit", daemon=True).start()
             if callable(server):
                 server(number, frame)
