@@ -1,20 +1,24 @@
 """Readiness: by plane, with reasons; a broken civic database silences no sensor, and the other way round."""
 
 import asyncio
+import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 import pytest
 
-from lakou.kernel.errors import Unavailable
+from lakou.kernel.histogram import Histogram
+from lakou.sensorthings.limits import Limits
+from lakou.sensorthings.service import Service, ServiceConfig
 from lakou.server import clock, readiness
 from lakou.server.readiness import CHECKS, Readiness
 from tests.harness import make
 from tests.harness.client import Api, key
 from tests.harness.server import running
+from tests.sensorthings.caller import Tokens
 
 
 def ready(origin: str, plane: str = "") -> httpx.Response:
@@ -63,80 +67,105 @@ def test_a_broken_store_is_told_and_pages_stay_ready() -> None:
         assert httpx.get(f"{server.origin}/healthz", trust_env=False).status_code == 200
 
 
-class Service:
-    """The few things that readiness asks of a service."""
-
-    def __init__(self, *, writer_s: float = 0.0, refuses: bool = False, queue_share: float = 0.0) -> None:
-        self.writer_s, self.refuses, self.queue_share = writer_s, refuses, queue_share
-        self.probes = 0
-
-    async def call(self, principal: object, method: str, target: str) -> SimpleNamespace:
-        return SimpleNamespace(status=200)
-
-    async def probe(self) -> None:
-        self.probes += 1
-        await asyncio.sleep(self.writer_s)
-        if self.refuses:
-            raise Unavailable("The store does not answer")
+@contextlib.asynccontextmanager
+async def opened(folder: Path, **limits: int) -> AsyncIterator[tuple[Service, Readiness]]:
+    """A real service over a new store, and readiness that has started."""
+    service = Service(ServiceConfig(data_dir=folder, limits=Limits(**limits)), Tokens())
+    service.migrate()
+    await service.start()
+    found = Readiness(service, folder, lambda: True)
+    found.started = True
+    try:
+        yield service, found
+    finally:
+        await service.stop()
 
 
-def asked(service: Service, folder: Path, times: int = 1) -> tuple[int, list[str]]:
-    async def ask() -> tuple[int, list[str]]:
-        found = Readiness(service, folder, lambda: True)  # type: ignore[arg-type]
-        found.started = True
-        answers = await asyncio.gather(*(found.answer(None) for _ in range(times)))
-        return answers[0][0], [reason["key"] for reason in answers[0][1].get("reasons", ())]
-
-    return asyncio.run(ask())
+async def keys(found: Readiness) -> tuple[int, list[str]]:
+    status, body = await found.answer(None)
+    return status, [reason["key"] for reason in body.get("reasons", ())]
 
 
-@pytest.mark.parametrize(
-    ("service", "keys"),
-    [
-        (Service(), []),
-        (Service(refuses=True), ["writer_silent"]),
-        (Service(queue_share=0.81), ["queue_full"]),
-        (Service(writer_s=60), ["writer_silent"]),
-    ],
-)
-def test_a_writer_that_is_silent_or_behind_is_told(
-    service: Service, keys: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_writer_that_is_silent_is_told_and_its_queue_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "PROBE_S", 0.2)
-    assert asked(service, tmp_path) == (503 if keys else 200, keys)
+    monkeypatch.setattr(readiness, "KEPT_S", 0.0)
+
+    async def scene() -> None:
+        async with opened(tmp_path, queue_rows=10) as (service, found):
+            assert await keys(found) == (200, [])
+            held = threading.Event()
+            submit = service._submitter()
+            jobs = [submit(lambda session: held.wait(5))]
+            await asyncio.sleep(0.05)
+            assert await keys(found) == (503, ["writer_silent"])
+            jobs.append(submit(lambda session: None, rows=9))
+            assert await keys(found) == (503, ["writer_silent", "queue_full"])
+            held.set()
+            await asyncio.gather(*jobs)
+            assert await keys(found) == (200, [])
+
+    asyncio.run(scene())
+
+
+def test_a_closed_store_is_told(tmp_path: Path) -> None:
+    async def scene() -> tuple[int, list[str]]:
+        async with opened(tmp_path) as (service, found):
+            await service.stop()
+            return await keys(found)
+
+    assert asyncio.run(scene()) == (503, ["store_silent", "writer_silent"])
 
 
 def test_a_disk_without_room_or_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert asked(Service(), tmp_path / "gone") == (503, ["disk_low"])
-    monkeypatch.setattr(readiness, "MIN_FREE_BYTES", 2**62)
-    assert asked(Service(), tmp_path) == (503, ["disk_low"])
+    async def scene() -> list[tuple[int, list[str]]]:
+        async with opened(tmp_path) as (service, found):
+            gone = Readiness(service, tmp_path / "gone", lambda: True)
+            gone.started = True
+            first = await keys(gone)
+            monkeypatch.setattr(readiness, "MIN_FREE_BYTES", 2**62)
+            return [first, await keys(found)]
+
+    assert asyncio.run(scene()) == [(503, ["disk_low"])] * 2
 
 
 def test_many_who_ask_at_once_cost_one_probe(tmp_path: Path) -> None:
-    service = Service()
-    asked(service, tmp_path, times=50)
-    assert service.probes == 1
+    async def scene() -> float:
+        async with opened(tmp_path) as (service, found):
+            await asyncio.gather(*(found.answer(None) for _ in range(50)))
+            commits = [value for name, _, value in service.figures() if name == "lakou_commit_rows"]
+            assert isinstance(commits[0], Histogram)
+            return commits[0].cumulative()[-1][1]
+
+    assert asyncio.run(scene()) == 1
 
 
 def test_before_the_start_only_that_is_told(tmp_path: Path) -> None:
-    found = Readiness(Service(), tmp_path, lambda: True)  # type: ignore[arg-type]
-    status, body = asyncio.run(found.answer(None))
-    assert (status, [reason["key"] for reason in body["reasons"]]) == (503, ["starting"])
+    async def scene() -> tuple[int, list[str]]:
+        async with opened(tmp_path) as (_, found):
+            found.started = False
+            return await keys(found)
+
+    assert asyncio.run(scene()) == (503, ["starting"])
 
 
 def test_a_clock_that_is_off_is_a_warning_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def warned(found: clock.Clock) -> list[str]:
-        monkeypatch.setattr(clock, "read", lambda: found)
-        ready_for = Readiness(Service(), tmp_path, lambda: True)  # type: ignore[arg-type]
-        ready_for.started = True
-        status, body = asyncio.run(ready_for.answer(None))
+    async def warned(found: Readiness, said: clock.Clock) -> list[str]:
+        monkeypatch.setattr(clock, "read", lambda: said)
+        status, body = await found.answer(None)
         assert status == 200
         return [warning["key"] for warning in body.get("warnings", ())]
 
-    assert warned(clock.Clock("synchronised", 0.002)) == []
-    assert warned(clock.Clock("synchronised", -1.5)) == ["clock_off"]
-    assert warned(clock.Clock("free")) == ["clock_free"]
-    assert warned(clock.Clock("unknown")) == []
+    async def scene() -> list[list[str]]:
+        async with opened(tmp_path) as (_, found):
+            said = (
+                clock.Clock("synchronised", 0.002),
+                clock.Clock("synchronised", -1.5),
+                clock.Clock("free"),
+                clock.Clock("unknown"),
+            )
+            return [await warned(found, each) for each in said]
+
+    assert asyncio.run(scene()) == [[], ["clock_off"], ["clock_free"], []]
 
 
 def test_the_kernel_s_clock_can_be_asked() -> None:

@@ -29,16 +29,15 @@ ENTITIES = (
     ("ObservedProperties", "observed_property"),
     ("Locations", "location"),
     ("FeaturesOfInterest", "feature"),
+    ("Observations", "observation"),
 )
-# The tables that hold Observations: one, or the tiers of one.
-OBSERVATIONS = "observation", "observation_hot", "observation_sealed"
+# A table, or a view over the tiers of one: then the view tells how many there are.
+OBSERVATION = "observation"
 
 
 def entities(inventory: Inventory) -> dict[str, int]:
     """The rows of the main entity types, by the names of the standard; deleted but not yet purged ones too."""
-    found = {name: inventory.rows[table] for name, table in ENTITIES if table in inventory.rows}
-    found["Observations"] = sum(inventory.rows.get(table, 0) for table in OBSERVATIONS)
-    return found
+    return {name: inventory.rows[table] for name, table in ENTITIES if table in inventory.rows}
 
 
 def of_sqlite(connection: apsw.Connection) -> Inventory:
@@ -46,7 +45,7 @@ def of_sqlite(connection: apsw.Connection) -> Inventory:
     tables = sorted(
         name
         for (_, name, kind, *_) in connection.execute("pragma main.table_list")
-        if kind == "table" and not name.startswith("sqlite_")
+        if (kind == "table" or name == OBSERVATION) and not name.startswith("sqlite_")
     )
     rows = {name: int(connection.execute(f'select count(*) from "{name}"').get) for name in tables}  # noqa: S608
     change_log = connection.execute("select coalesce(max(seq), 0) from change").get if "change" in rows else None
@@ -58,9 +57,9 @@ def of_postgres(connection: psycopg.Connection[Any], schema: str) -> Inventory:
     tables = [
         row[0]
         for row in connection.execute(
-            "select relname from pg_class where relnamespace = to_regnamespace(%s) and relkind in ('r', 'p')"
-            " and not relispartition order by relname",
-            (schema,),
+            "select relname from pg_class where relnamespace = to_regnamespace(%s)"
+            " and (relkind in ('r', 'p') or relname = %s) and not relispartition order by relname",
+            (schema, OBSERVATION),
         )
     ]
     rows = {}

@@ -139,6 +139,15 @@ def _major(program: Path) -> int:
 
 def _run(url: str | None, command: list[str], *, into: bool = False) -> str:
     """Run a program of PostgreSQL to its end. Raises Unavailable with its own first words, never with the password."""
+    command, environment = command_for(url, command)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise _failed(Path(command[0]).name, done.stderr, into=into)
+    return done.stdout
+
+
+def command_for(url: str | None, command: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The command with the database as its option, and the environment that holds the password."""
     environment = {**os.environ, "PGCONNECT_TIMEOUT": str(databases.CONNECT_TIMEOUT_S), "LC_ALL": "C"}
     if url is not None:
         parts: dict[str, Any] = conninfo_to_dict(url)
@@ -146,10 +155,7 @@ def _run(url: str | None, command: list[str], *, into: bool = False) -> str:
         if password is not None:
             environment["PGPASSWORD"] = str(password)
         command = [command[0], f"--dbname={make_conninfo('', **parts)}", *command[1:]]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603
-    if done.returncode != 0:
-        raise _failed(Path(command[0]).name, done.stderr, into=into)
-    return done.stdout
+    return command, environment
 
 
 def _failed(program: str, said: str, *, into: bool) -> LakouError:
