@@ -98,6 +98,7 @@ class Dispatcher:
             try:
                 principal = http.principal_of(self._service, dict(scope["headers"]))
                 metrics.check_reader(principal)
+                await self._readiness.answer(None)
                 self._sizes = [*await self._service.sizes()]
                 page = self.metrics.page()
             except LakouError as error:

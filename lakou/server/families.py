@@ -46,8 +46,6 @@ FAMILIES: tuple[Family, ...] = (
     Family("lakou_change_log_lag_entries", "gauge", "entries that a registered reader has yet to read", ("reader",)),
     Family("lakou_disk_free_bytes", "gauge", "room left on the disk of the data folder"),
     Family("lakou_clock_offset_seconds", "gauge", "what the system says its clock is off; absent when it cannot say"),
-    Family(
-        "lakou_ready", "gauge", "1 when a check of /readyz holds, else 0; of the last time it was asked", ("check",)
-    ),
+    Family("lakou_ready", "gauge", "1 when a check of /readyz holds, else 0", ("check",)),
     Family("lakou_build_info", "gauge", "1, with the running version", ("version",)),
 )

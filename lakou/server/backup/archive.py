@@ -25,7 +25,7 @@ def make(config: Config, parent: Path, now: datetime, told: Told, *, with_secret
     Raises NotFound without databases, Unavailable when the disk is full or PostgreSQL's programs are missing.
     """
     final = parent / f"{PREFIX}{now:%Y%m%dT%H%M%SZ}"
-    remove_stale(parent)
+    remove_stale(parent, PREFIX)
     with draft_of(final) as draft:
         exact = True
         if config.database_url is None:

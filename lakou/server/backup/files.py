@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import apsw
 from lakou.kernel.errors import Conflict, LakouError, Unavailable
 
 CHUNK = 1024 * 1024
+STALE_S = 3600.0
 # (what is being done, done, total) in bytes or pages
 Told = Callable[[str, int, int], None]
 
@@ -42,11 +44,17 @@ def draft_of(final: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def remove_stale(parent: Path) -> None:
-    """Remove the drafts of processes that are no more."""
-    for draft in parent.glob(".*.*"):
+def remove_stale(parent: Path, beginning: str) -> None:
+    """Remove the drafts, of names that begin so, of processes that are no more.
+
+    What changed within the hour stays: the process may run on another machine that shares the folder.
+    """
+    for draft in parent.glob(f".{beginning}*"):
         number = draft.name.rpartition(".")[2]
-        if draft.is_dir() and number.isdigit() and not Path(f"/proc/{number}").exists():
+        if not (draft.is_dir() and number.isdigit()) or Path(f"/proc/{number}").exists():
+            continue
+        changed = max((path.stat().st_mtime for path in (draft, *draft.iterdir())), default=0.0)
+        if time.time() - changed > STALE_S:
             shutil.rmtree(draft, ignore_errors=True)
 
 

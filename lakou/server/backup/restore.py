@@ -29,7 +29,7 @@ def into_folder(archive: Path, found: Manifest, config: Config, told: Told, *, v
     """Restore an SQLite archive into the new folder `config.data_dir`, which appears whole or not at all."""
     _must_be_new(config)
     need_room(config.data_dir, sum(file.size for file in found.files))
-    remove_stale(config.data_dir.parent)
+    remove_stale(config.data_dir.parent, f"{config.data_dir.name}.")
     with draft_of(config.data_dir) as draft:
         _copy_files(archive, found, draft, told)
         drafted = msgspec.structs.replace(config, data_dir=draft)

@@ -81,11 +81,11 @@ def restore(
     found = manifest.read(archive.expanduser().absolute())
     if data is None and not verify:
         raise BadRequest("Where to?", place="--data", hint="--data NEWDIR, or --verify to try the archive only")
+    if found.database == "sqlite" and database_url is not None:
+        raise BadRequest("This archive is of SQLite", place="--database-url", hint="--data NEWDIR alone")
     archive = archive.expanduser().absolute()
     with tempfile.TemporaryDirectory(prefix="lakou-restore-") as passing, _telling() as told:
-        settings = options.read(
-            config, data_dir=data or Path(passing) / "data", database_url=database_url if data or database_url else None
-        )
+        settings = options.read(config, data_dir=data or Path(passing) / "data", database_url=database_url)
         tried = True
         if found.database == "sqlite":
             target = msgspec.structs.replace(settings, database_url=None)

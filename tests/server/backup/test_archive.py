@@ -19,6 +19,7 @@ from lakou.server.config import Config
 from tests.server.test_cli import lakou
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+LATER = datetime(2026, 11, 26, 13, tzinfo=UTC)
 
 
 def told(what: str, done: int, total: int) -> None:
@@ -64,6 +65,11 @@ def test_a_restore_gives_the_same_tokens(whole: Path, tmp_path: Path) -> None:
     assert (new / "secrets.json").read_bytes() == (whole / "secrets.json").read_bytes()
     again = lakou("restore", str(whole), "--data", str(new))
     assert (again.returncode, "not an empty folder" in again.stderr) == (3, True)
+
+
+def test_an_archive_of_sqlite_does_not_go_into_postgresql(whole: Path, tmp_path: Path) -> None:
+    done = lakou("restore", str(whole), "--data", str(tmp_path / "new"), "--database-url", "postgresql://127.0.0.1:1/x")
+    assert (done.returncode, "of SQLite" in done.stderr) == (2, True), done.stderr
 
 
 def test_trying_an_archive_leaves_nothing_behind(whole: Path, tmp_path: Path) -> None:
@@ -198,10 +204,16 @@ def test_a_killed_backup_does_not_look_whole_and_is_cleared_away_by_the_next(dat
     left = tmp_path / f".lakou-20261126T000000Z.{int(ended.stdout)}"
     left.mkdir()
     (left / "observations.db").write_bytes(b"half")
+    other = tmp_path / f".cache.{int(ended.stdout)}"
+    other.mkdir()
     with pytest.raises(NotFound):
         manifest.read(left)
-    made = archive.make(Config(data_dir=data), tmp_path, NOW, told)
-    assert list(tmp_path.iterdir()) == [made]
+    archive.make(Config(data_dir=data), tmp_path, NOW, told)
+    assert left.exists(), "another machine may be at work"
+    for path in (left / "observations.db", left, other):
+        os.utime(path, (0, 0))
+    archive.make(Config(data_dir=data), tmp_path, LATER, told)
+    assert (left.exists(), other.exists()) == (False, True)
 
 
 def test_both_files_are_of_one_instant(data: Path, tmp_path: Path) -> None:
