@@ -43,6 +43,7 @@ async def respond(service: Service, scope: Scope, receive: Receive, send: Send) 
     except Disconnected:
         return
     except LakouError as error:
+        service.note_refusal(error)
         answer = error_answer(error)
     except Exception:  # the edge: a fault is logged whole and told without detail
         log.exception("A request failed")

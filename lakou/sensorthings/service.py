@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import msgspec
 
 from lakou.kernel.bus import Bus
 from lakou.kernel.errors import BadRequest, LakouError, Unavailable
+from lakou.kernel.histogram import Histogram
 from lakou.sensorthings import batch, bulk, http, live, root
 from lakou.sensorthings.access import Authority, Principal
 from lakou.sensorthings.broadcast import Broadcast
@@ -27,7 +28,7 @@ from lakou.sensorthings.plan.target import target_of
 from lakou.sensorthings.rates import Rates
 from lakou.sensorthings.reading import Reading
 from lakou.sensorthings.request import Answer, Request, empty, error_answer, json_answer, not_allowed
-from lakou.sensorthings.store import changes, databases
+from lakou.sensorthings.store import changes, databases, figures
 from lakou.sensorthings.store.database import Database, Lookup
 from lakou.sensorthings.store.follower import Follower
 from lakou.sensorthings.store.past import StoredPast
@@ -100,6 +101,7 @@ class Service:
         self._reading: Reading | None = None
         self._writing = Writing(config.limits)
         self._upkeep: tuple[asyncio.Task[None], ...] = ()
+        self.refused: dict[str, int] = {}
 
     def migrate(self) -> None:
         """Create or update the observation store."""
@@ -173,6 +175,59 @@ class Service:
                 return
             await asyncio.sleep(rest_s)
 
+    # ── what it tells of itself ──
+
+    async def probe(self) -> None:
+        """Let the writer commit nothing: it lives and its database answers. Raises Unavailable."""
+        await self._submitter()(lambda session: None, entities=False, whole=False)
+
+    @property
+    def queue_share(self) -> float:
+        """How full the writer's queue is, from 0 to 1."""
+        return 0.0 if self._writer is None else self._writer.queued / self.limits.queue_rows
+
+    def figures(self) -> Iterator[tuple[str, tuple[str, ...], float | Histogram]]:
+        """Figures of now, for the page of metrics: (name, labels, value). Nothing is asked of the database."""
+        yield "lakou_queue_limit_rows", (), self.limits.queue_rows
+        yield "lakou_live_listeners", (), 0 if self._broadcast is None else self._broadcast.listeners
+        for code, count in list(self.refused.items()):
+            yield "lakou_refused_total", (code,), count
+        if self._readers is not None:
+            yield "lakou_readers_busy", (), self._readers.busy
+        if self._writer is not None:
+            writer = self._writer.figures
+            yield "lakou_queue_rows", (), self._writer.queued
+            yield "lakou_observations_total", (), writer.observations
+            yield "lakou_replays_total", (), writer.replays
+            yield "lakou_commits_failed_total", (), writer.failed
+            yield "lakou_commit_rows", (), writer.rows
+            yield "lakou_commit_duration_seconds", (), writer.seconds
+
+    async def sizes(self) -> list[tuple[str, tuple[str, ...], float]]:
+        """Figures that have to be looked for, in the form of `figures`; what cannot be read now is left out."""
+        found: list[tuple[str, tuple[str, ...], float]] = []
+        for name, (size, log_size) in figures.sizes(self.config.data_dir if self._database.is_local else None).items():
+            found.append(("lakou_database_bytes", (name,), size))
+            found.append(("lakou_wal_bytes", (name,), log_size))
+        if self._readers is None:
+            return found
+        try:
+            for meaning, statement in figures.statements(self._database.dialect.name).items():
+                rows = await self._readers.rows(statement, figures.LAG_TIMEOUT_S)
+                if meaning == "readers":
+                    found += [("lakou_change_log_lag_entries", (name,), lag) for name, lag in rows]
+                elif meaning == "length":
+                    found.append(("lakou_change_log_entries", (), figures.numbers(rows)))
+                else:
+                    found.append(("lakou_database_bytes", ("observations",), figures.numbers(rows)))
+        except LakouError as error:
+            log.warning("Sizes cannot be read: %s", error.message)
+        return found
+
+    def note_refusal(self, error: LakouError) -> None:
+        """Count an error that becomes an answer; codes come from the program, never from input."""
+        self.refused[error.error_code] = self.refused.get(error.error_code, 0) + 1
+
     # ── edges ──
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -209,6 +264,7 @@ class Service:
         try:
             return await self._route(request)
         except LakouError as error:
+            self.note_refusal(error)
             return error_answer(error)
         except RecursionError:
             return error_answer(BadRequest("The request is nested too deeply", code="depth"))

@@ -6,6 +6,7 @@ Read once, frozen, passed down; Django's settings derive from it and nothing els
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -35,6 +36,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = 2048
     max_connections_per_address: int = 256
     max_connections_on_loopback: int = 0
+    trusted_proxies: tuple[str, ...] = ()
+    access_log: Literal["off", "on"] = "off"
     log_format: LogFormat = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     file: Path | None = None
@@ -102,6 +105,13 @@ OPTIONS: tuple[Option, ...] = (
         "open connections from an address of this machine, where a proxy may stand; 0 is no bound",
         high=100_000,
     ),
+    Option(
+        "trusted_proxies",
+        "trusted_proxies",
+        "list",
+        "addresses or networks of proxies whose X-Forwarded-For is believed (default: none)",
+    ),
+    Option("access_log", "access_log", "choice", "a log line for every request", choices=("off", "on")),
     Option("log_format", "log_format", "choice", "form of the log lines", choices=("text", "json")),
     Option("log_level", "log_level", "choice", "least level logged", choices=("debug", "info", "warning", "error")),
 )
@@ -198,6 +208,13 @@ def _checked(config: Config) -> Config:
         raise _wrong("LAKOU_DATABASE_URL", "is not a PostgreSQL URL", "postgresql://user:password@host:5432/name")
     if config.base_url is not None and not config.base_url.startswith(("http://", "https://")):
         raise _wrong("LAKOU_BASE_URL", "must begin with http:// or https://", "for example https://lakou.example.org")
+    for proxy in config.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            raise _wrong(
+                "LAKOU_TRUSTED_PROXIES", f"holds {proxy!r}", "addresses or networks: 127.0.0.1,10.0.0.0/8"
+            ) from None
     if not config.is_postgres and (config.workers > 1 or config.role != "all"):
         raise _wrong(
             "LAKOU_WORKERS" if config.workers > 1 else "LAKOU_ROLE",

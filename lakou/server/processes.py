@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import socket
+import time
 from functools import partial
 from typing import cast
 
@@ -21,6 +22,7 @@ from uvicorn.supervisors import Multiprocess
 
 from lakou.kernel.errors import Unavailable
 from lakou.server import config as configuration
+from lakou.server import lifetime
 from lakou.server.config import Config
 from lakou.server.crowd import Caps
 from lakou.server.guard import GuardedProtocol
@@ -29,7 +31,6 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
-DRAIN_S = 10
 # Files beside the connections: databases, logs, outgoing requests, and room for connections that end.
 OTHER_FILES = 256
 
@@ -89,6 +90,18 @@ class AnnouncingServer(uvicorn.Server):
             print(f"Lakou is ready: {address(config)}/poste · {address(config)}/sta/v1.1/", flush=True)
 
 
+class Workers(Multiprocess):
+    """Several processes, ended together: none outlives the time that an end may take, nor a second signal."""
+
+    def join_all(self) -> None:
+        ends = time.monotonic() + lifetime.TOTAL_S + 1
+        while any(process.process.is_alive() for process in self.processes):
+            if self.signal_queue or time.monotonic() > ends:
+                for process in self.processes:
+                    process.process.kill()
+            time.sleep(0.05)
+
+
 def run(config: Config, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT. Raises Unavailable when the application did not start."""
     caps = Caps(
@@ -111,13 +124,13 @@ def run(config: Config, listener: socket.socket) -> None:
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=lifetime.REQUESTS_S,
     )
     if config.workers > 1:
         # Children start afresh: what the command line said reaches them through the environment.
         os.environ.update(configuration.environment(config))
         print(f"Lakou starts {config.workers} processes: {address(config)}", flush=True)
-        Multiprocess(settings, sockets=[listener]).run()
+        Workers(settings, sockets=[listener]).run()
         return
     server = AnnouncingServer(settings)
     # uvicorn raises the signal again after its clean end; a wanted stop is no failure, so it ends here (exit code 0).

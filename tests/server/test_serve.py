@@ -83,7 +83,7 @@ def test_figures_are_for_agents_and_administrators(server: Server) -> None:
     assert (stranger.status_code, "www-authenticate" in stranger.headers) == (401, True)
     page = httpx.get(url, headers={"authorization": f"Bearer {server.token}"}, trust_env=False)
     assert page.status_code == 200
-    assert re.search(r'^lakou_requests_total\{part="state"\} [1-9]', page.text, re.MULTILINE)
+    assert re.search(r'^lakou_requests_total\{method="GET",part="state",status="4xx"\} [1-9]', page.text, re.MULTILINE)
     assert "process_resident_memory_bytes" in page.text
 
 

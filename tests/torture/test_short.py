@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import DATABASES, POSTGRES_URL
 from tests.harness import cluster
 from tests.harness.server import running
-from tests.torture import disks, faults, fuzz_http, kill9, pg_restart, powercut
+from tests.torture import backup, disks, faults, fuzz_http, kill9, pg_restart, powercut
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -34,6 +34,19 @@ def test_postgres_restarts_under_load() -> None:
     with cluster.cluster() as postgres:
         report = pg_restart.run(postgres, rounds=5, workers=2, load_s=0.3, down_s=0.2)
     assert report.passed, report
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_backup_under_load(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(database, POSTGRES_URL) as server:
+        report = backup.run(server, rate=2_500, seconds=1.5, superuser_url=POSTGRES_URL)
+        if database == "sqlite":
+            refused = backup.command(server, "restore", str(server.data), "--data", str(server.data))
+            assert refused.returncode == 3, refused.stderr
+    with capsys.disabled():
+        print(f"\n{database}: {backup.told(report)}")
+    assert report.passed, report
+    assert report.rate >= 2_000
 
 
 def test_power_cut() -> None:

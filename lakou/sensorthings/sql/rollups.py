@@ -37,6 +37,14 @@ DAY = Width(
 WIDTHS = (HOUR, DAY)
 
 
+ROLLED_UP = (
+    "not exists (select 1 from change c, change_reader r where r.name = 'rollups' and c.type = 'Observation'"
+    " and c.verb = 'create' and (c.transaction, c.seq) > (r.transaction, r.seq)"
+    " and o.id between c.first_id and c.last_id)"
+)
+"""On PostgreSQL, the condition that the row `o` came with a commit that the rollups have reached."""
+
+
 def aggregate(source: str, width: Width, bucket: str) -> str:
     """A query for the partials of the rows of `source`, which has the columns of an Observation.
 
@@ -101,3 +109,25 @@ def columns(width: Width) -> str:
 def add(width: Width, source: str, bucket: str) -> str:
     """Add the partials of the rows of `source` to the rollups."""
     return f"insert into {width.table} ({columns(width)}) {aggregate(source, width, bucket)}{merge(width)}"
+
+
+def differing(width: Width, source: str, bucket: str, known: str = "1 = 1") -> str:
+    """A query for the number of buckets whose stored partials are not those of the rows of `source`.
+
+    `known` is a condition on the bucket `b` (datastream_id, start): others are not looked at. Sums may differ by the
+    order in which they were added up.
+    """
+    same = " and ".join(f"s.{c} = b.{c}" for c in ("datastream_id", "start", "quality"))
+    exact = " and ".join(
+        f"s.{c} is not distinct from b.{c}" for c in (*PARTIAL, *width.extents) if c not in ("sum", "rows", "count")
+    )
+    close = "coalesce(abs(s.sum - b.sum) <= 1e-9 * (abs(s.sum) + abs(b.sum) + 1), s.sum is null and b.sum is null)"
+    equal = f"s.rows = b.rows and s.count = b.count and {exact} and {close}"
+    again = f"select * from ({aggregate(source, width, bucket)}) b where {known}"
+    return (
+        f"with again as materialized ({again})"
+        " select (select count(*) from again b where not exists"
+        f" (select 1 from {width.table} s where {same} and {equal}))"
+        f" + (select count(*) from {width.table} b where {{b}} and {known}"
+        f" and not exists (select 1 from again s where {same}))"
+    )

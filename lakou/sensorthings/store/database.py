@@ -146,6 +146,10 @@ class Database(Protocol):
         """What has to be done now and then outside of the writer's transactions (partitions)."""
         ...
 
+    def interrupt(self) -> None:
+        """Stop the reads that are under way; from any thread."""
+        ...
+
     def is_data_error(self, error: Exception) -> bool:
         """Whether the error comes from the values of one job, not from the database or the disk."""
         ...

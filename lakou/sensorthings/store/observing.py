@@ -75,6 +75,7 @@ def place(session: Session, principal: Principal, stream: Stream, reading: Readi
         if before is None and stream.on_different != "keep-all":
             before = _different(session, stream, reading, at)
         if before is not None:
+            session.repeats += 1
             return before
     feature_id = stream.feature if reading.feature is None else None
     if feature_id is None:

@@ -6,6 +6,7 @@ exclusively, so that what the registry remembers is true for the whole batch; th
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import logging
 import threading
@@ -153,6 +154,12 @@ class PostgresDatabase:
         with self._lock:
             self._opened = [c for c in self._opened if not c.closed] + [connection]
         return connection
+
+    def interrupt(self) -> None:
+        with self._lock:
+            for connection in self._opened:
+                with contextlib.suppress(psycopg.Error):
+                    connection.cancel_safe(timeout=1.0)
 
     # ── writing ──
 

@@ -29,11 +29,6 @@ _ENTRIES = (
     " where r.name = %s and (c.transaction, c.seq) > (r.transaction, r.seq)"
     " and c.transaction < pg_snapshot_xmin(pg_current_snapshot()) order by c.transaction, c.seq limit %s"
 )
-_LATER = (
-    "not exists (select 1 from change c, change_reader r where r.name = 'rollups' and c.type = 'Observation'"
-    " and c.verb = 'create' and (c.transaction, c.seq) > (r.transaction, r.seq)"
-    " and o.id between c.first_id and c.last_id)"
-)
 
 
 def bucket(width: Width) -> str:
@@ -118,6 +113,6 @@ def _make_again(connection: psycopg.Connection[Any], buckets: set[tuple[int, Any
             source = (
                 "(select o.* from observation o where o.datastream_id = %(stream)s"
                 f" and o.time_start >= {starts} and o.time_start < {starts} + interval '{width.micros} microseconds'"
-                f" and {_LATER}) o"
+                f" and {rollups.ROLLED_UP}) o"
             )
             connection.execute(rollups.add(width, source, bucket(width)).encode(), values)

@@ -74,6 +74,8 @@ class Session:
         self._pairs: list[tuple[int, int]] = []
         self.known: dict[tuple[int, int, int], int] = {}
         self.replayed: dict[int, int] = {}
+        self.repeats = 0
+        """Observations recognised before they were gathered; those found by the insert are in `replayed`."""
 
     @property
     def tx(self) -> Transaction:

@@ -6,6 +6,7 @@ every few thousand steps of the virtual machine.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -107,6 +108,11 @@ class SQLiteDatabase:
             self._opened.append(connection)
         return connection
 
+    def interrupt(self) -> None:
+        with self._lock:
+            for connection in self._opened:
+                connection.interrupt()
+
     # ── writing ──
 
     def _open_writer(self) -> tuple[apsw.Connection, Tiers]:
@@ -191,9 +197,13 @@ class SQLiteDatabase:
         with self._lock:
             opened, self._opened = self._opened, []
         with self._beside:
-            for connection in (*opened, self._checkpointer, self._writer):
+            for connection in (*opened, self._checkpointer):
                 if connection is not None:
                     connection.close()
+            if self._writer is not None:
+                with contextlib.suppress(apsw.Error):  # somebody else still reads: the next start does it
+                    self._writer.execute("pragma busy_timeout = 0; pragma wal_checkpoint(truncate)")
+                self._writer.close()
             self._writer = self._tiers = self._checkpointer = None
         self._local = threading.local()
 

@@ -12,11 +12,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from lakou.kernel.errors import Fault, LakouError, Unavailable
 from lakou.sensorthings.store import deleting
 from lakou.sensorthings.store.database import Database, cannot_evaluate, out_of_order
+from lakou.sensorthings.store.figures import WriterFigures
 from lakou.sensorthings.store.registry import Registry
 from lakou.sensorthings.store.session import Commit, NeedsExclusive, Session
 
@@ -64,6 +66,7 @@ class Writer:
         self._rest_until = 0.0
         self._failures = 0
         self._thread: threading.Thread | None = None
+        self.figures = WriterFigures()
 
     @property
     def queued(self) -> int:
@@ -139,6 +142,7 @@ class Writer:
 
     def _commit(self, batch: list[Job]) -> None:
         exclusive = any(job.entities for job in batch)
+        started = perf_counter()
         try:
             try:
                 session = self._attempt(batch, exclusive=exclusive, apart=False)
@@ -153,6 +157,7 @@ class Writer:
                 return
             session = self._attempt(batch, exclusive=True, apart=True)
         self._note_success()
+        self.figures.committed(len(session.observed), session.repeats + len(session.replayed), perf_counter() - started)
         self._answer(batch, session)
         if session.observed or session.changed:
             self._purging = self._purging or any(c.verb == "delete" for c in session.changed)
@@ -246,6 +251,7 @@ class Writer:
 
     def _note_failure(self, error: BaseException) -> None:
         """Log an outage once and whole: writing its trace takes longer than a commit, and the disk may be full."""
+        self.figures.failed += 1
         if not self._failures:
             log.error("The store cannot write: %s", type(error).__name__, exc_info=error)
         self._failures += 1
