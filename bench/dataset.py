@@ -1,8 +1,8 @@
 """The stores that are measured: 1,000 Things with five Datastreams each, empty or with N Observations.
 
 The entities are made through the service; `filling.py` makes the Observations. They are one a minute up to a common
-end: one *dense* Datastream has a year of them (or half of N), the others share the rest. Ids go up with time, as they
-would have come in.
+end: one *dense* Datastream has a year of them and what cannot be shared evenly (or half of N), the others share the
+rest. Ids go up with time, as they would have come in.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ def prepare(home: Home, things: int, each: int, rows: int, say: Callable[[str], 
 
 
 def _shares(streams: int, first: int, rows: int) -> Shape:
-    dense = min(YEAR_ROWS, rows // 2)
-    each = (rows - dense) // max(1, streams - 1)
-    return Shape(streams, first, first, dense, each)
+    """Exactly so many rows: what cannot be shared evenly goes to the dense one."""
+    each = (rows - min(YEAR_ROWS, rows // 2)) // max(1, streams - 1)
+    return Shape(streams, first, first, rows - each * (streams - 1), each)
 
 
 class _Everybody:
