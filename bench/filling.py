@@ -14,6 +14,7 @@ import psycopg
 
 from bench.places import Place
 from lakou.sensorthings.model import ResultType
+from lakou.sensorthings.store import rolling, tiers
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
 
 MINUTE_US = 60_000_000
@@ -51,31 +52,30 @@ def fill(place: Place, shape: Shape) -> None:
 
 
 def fill_sqlite(place: Place, shape: Shape) -> None:
-    """Rows in the order of the clustered key; indexes are made at the end: SQLite sorts faster than it inserts."""
+    """Sealed rows in the order of their key, then their ids in order, then what they come to."""
     connection = apsw.Connection(str(place.data_dir / "observations.db"))
     connection.execute("pragma wal_checkpoint(truncate); pragma cache_size = -262144; pragma synchronous = off")
-    indexes = connection.execute(
-        "select name, sql from sqlite_master where type = 'index' and tbl_name = 'observation' and sql is not null"
-    ).fetchall()
-    for name, _ in indexes:
-        connection.execute(f"drop index {name}")
     first_id = 1 + int(connection.execute("select max(id) from observation").get)
     for low, high, rows, first, gap in _slices(shape, first_id):
         connection.execute(
-            f"insert into observation ({_COLUMNS})"  # noqa: S608  fixed names
+            f"insert into sealed ({_COLUMNS})"  # noqa: S608  fixed names
             " with recursive minute(n) as (select 0 union all select n + 1 from minute where n + 1 < :rows)"
             " select p.datastream_id, :end - (:rows - n) * :minute, :first + n * :gap + p.datastream_id - :low,"
             " null, null, null, null, :float, (abs(random()) % 10000) / 100.0 + 0.001, null, null, null, null, null,"
-            " p.feature_id, random()"
+            " p.feature_id, :own"
             " from feature_datastream p, minute where p.datastream_id between :low2 and :high"
             " order by p.datastream_id, n",
             {
                 "rows": rows, "end": END_US, "minute": MINUTE_US, "first": first, "gap": gap, "low": shape.first,
-                "float": ResultType.FLOAT, "low2": low, "high": high,
+                "float": ResultType.FLOAT, "low2": low, "high": high, "own": tiers.OWN,
             },
         )  # fmt: skip
-    for _, text in indexes:
-        connection.execute(str(text))
+    connection.execute(
+        "insert into sealed_key (id, datastream_id, slot)"
+        " select id, datastream_id, time_start >> 26 from sealed where id >= ? order by id",
+        (first_id,),
+    )
+    tiers.rebuild(connection)
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()
 
@@ -102,6 +102,8 @@ def fill_postgres(url: str, shape: Shape) -> None:
         highest = _number(connection, "select max(id) from observation")
         # The store takes ids in blocks of the sequence; past the last loaded one they are free.
         connection.execute("select setval('observation_id_seq', %s)", (highest // 1_000 + 2,))
+        with connection.transaction():
+            rolling.rebuild(connection)
         connection.execute("vacuum analyze")
 
 

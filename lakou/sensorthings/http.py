@@ -72,6 +72,7 @@ async def _answer(service: Service, scope: Scope, method: str, headers: dict[byt
     )
     if method not in ("GET", "HEAD"):
         if request.media_type in STREAMED:
+            _check_length(headers, limits.bulk_body_bytes)
             request.stream = _stream(receive, limits.bulk_body_bytes)
         else:
             request.body = await _body(receive, headers, limits.body_bytes)
@@ -109,9 +110,7 @@ _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 
 
 async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
-    length = headers.get(b"content-length")
-    if length is not None and (not length.isdigit() or len(length) > 15 or int(length) > limit):
-        raise TooLarge(f"The body is above {limit} bytes", hint="Send NDJSON, or several requests.")
+    _check_length(headers, limit)
     message = await receive()
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
@@ -129,6 +128,13 @@ async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> by
         if size > limit:
             raise TooLarge(f"The body is above {limit} bytes", hint="Send NDJSON, or several requests.")
     return b"".join(pieces)
+
+
+def _check_length(headers: dict[bytes, bytes], limit: int) -> None:
+    """Refuse a body that announces itself as too large, before any of it is read."""
+    length = headers.get(b"content-length")
+    if length is not None and (not length.isdigit() or len(length) > 15 or int(length) > limit):
+        raise TooLarge(f"The body is above {limit} bytes", hint="Send NDJSON, or several requests.")
 
 
 def _checked(body: bytes, limit: int) -> bytes:

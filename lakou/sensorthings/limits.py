@@ -29,6 +29,7 @@ class Limits(msgspec.Struct, frozen=True):
     batch_requests: int = 1_000
     commit_rows: int = 2_000
     queue_rows: int = 100_000
+    hot_rows: int = 100_000
     groups: int = 100_000
     rate_anonymous: float = 20.0
     rate_device: float = 50.0

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 ROOT = "/sta/v1.1"
 OPENAPI = "/api/openapi.json"
 UPKEEP_S = 600.0
+WAIT_S = 5.0
 
 
 class ServiceConfig(msgspec.Struct, frozen=True):
@@ -64,12 +65,14 @@ class Service:
         self.feed = Feed()
         self.bus.subscribe(Commit, self.feed.committed)
         self.rates = Rates(config.limits)
-        self._database: Database = databases.open_database(config.data_dir, config.database_url)
+        self._database: Database = databases.open_database(
+            config.data_dir, config.database_url, hot_rows=config.limits.hot_rows
+        )
         self._readers: Readers | None = None
         self._writer: Writer | None = None
         self._reading: Reading | None = None
         self._writing = Writing(config.limits)
-        self._upkeep: asyncio.Task[None] | None = None
+        self._upkeep: tuple[asyncio.Task[None], ...] = ()
 
     def migrate(self) -> None:
         """Create or update the observation store."""
@@ -87,12 +90,16 @@ class Service:
             queue_rows=self.limits.queue_rows,
         )
         self._writer.start()
-        self._upkeep = asyncio.create_task(self._keep_up(), name="lakou-upkeep")
+        self._upkeep = (
+            asyncio.create_task(self._keep_up(), name="lakou-upkeep"),
+            asyncio.create_task(self._work_beside(), name="lakou-beside"),
+        )
 
     async def stop(self) -> None:
         """Commit what is queued and close the store."""
-        if self._upkeep is not None:
-            self._upkeep.cancel()
+        for task in self._upkeep:
+            task.cancel()
+        await asyncio.gather(*self._upkeep, return_exceptions=True)
         await self.feed.close()
         if self._writer is not None:
             await asyncio.to_thread(self._writer.stop)
@@ -112,6 +119,18 @@ class Service:
                     await asyncio.to_thread(self._database.maintain)
             except LakouError as error:
                 log.warning("Upkeep has to wait: %s", error.message)
+
+    async def _work_beside(self) -> None:
+        """Checkpoints and rollups, beside the commits."""
+        while True:
+            try:
+                rest_s = await asyncio.to_thread(self._database.beside)
+            except Exception as error:  # a database that is away comes back; until then the work waits
+                log.warning("Work beside the commits has to wait: %s", error)
+                rest_s = WAIT_S
+            if rest_s is None:
+                return
+            await asyncio.sleep(rest_s)
 
     # ── edges ──
 

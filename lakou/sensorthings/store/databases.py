@@ -8,7 +8,7 @@ from lakou.kernel.errors import BadRequest
 from lakou.sensorthings.store.database import Database
 
 
-def open_database(data_dir: Path | None, database_url: str | None) -> Database:
+def open_database(data_dir: Path | None, database_url: str | None, *, hot_rows: int = 100_000) -> Database:
     """SQLite in a folder, or PostgreSQL when a URL is given."""
     if database_url is not None:
         from lakou.sensorthings.store.postgres import PostgresDatabase
@@ -18,4 +18,4 @@ def open_database(data_dir: Path | None, database_url: str | None) -> Database:
         raise BadRequest("Either a data folder or a database URL is needed", code="configuration")
     from lakou.sensorthings.store.sqlite import SQLiteDatabase
 
-    return SQLiteDatabase(data_dir / "observations.db")
+    return SQLiteDatabase(data_dir / "observations.db", hot_rows=hot_rows)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -17,12 +18,14 @@ from psycopg import errors, sql
 
 from lakou.kernel.errors import LakouError, Unavailable
 from lakou.kernel.time import now
+from lakou.sensorthings.plan.rolled import HOUR_US
 from lakou.sensorthings.sql.dialect import Micros, Statement
 from lakou.sensorthings.sql.postgres import Postgres
-from lakou.sensorthings.store import migrations, partitions, postgres_types
+from lakou.sensorthings.store import migrations, partitions, postgres_types, rolling
 from lakou.sensorthings.store.database import (
     OBSERVATION_COLUMNS,
     TIME_COLUMNS,
+    Place,
     Row,
     cannot_evaluate,
     out_of_order,
@@ -63,6 +66,8 @@ class PostgresDatabase:
         self._opened: list[psycopg.Connection[Any]] = []
         self._lock = threading.Lock()
         self._writer: psycopg.Connection[Any] | None = None
+        self._beside = threading.Lock()
+        self._roller: psycopg.Connection[Any] | None = None
         self._ids: Iterator[int] = iter(())
 
     def _connect(self) -> psycopg.Connection[Any]:
@@ -89,6 +94,8 @@ class PostgresDatabase:
                         connection.execute(text.encode())
                         if name.startswith("postgres_0001"):
                             partitions.create(connection, datetime.datetime.now(datetime.UTC).date())
+                        if name.startswith("postgres_0002"):
+                            rolling.rebuild(connection)
                         connection.execute("insert into migration values (%s, now())", (name,))
             self.maintain()
         except (errors.FeatureNotSupported, errors.UndefinedFile, errors.InsufficientPrivilege) as error:
@@ -168,6 +175,22 @@ class PostgresDatabase:
             writer.close()
             self._writer = None
 
+    def is_behind(self, *, idle: bool) -> bool:
+        return False
+
+    def settle(self) -> bool:
+        return False
+
+    def beside(self) -> float | None:
+        with self._beside:
+            begun = time.monotonic()
+            connection = self._roller
+            if connection is None or connection.closed:
+                connection = self._roller = self._connect()
+            more = rolling.roll(connection)
+            took = time.monotonic() - begun
+        return max(0.0 if more else rolling.REST_S, took / rolling.SHARE - took)
+
     def maintain(self) -> None:
         """Make the partitions of the months to come."""
         with self._connect() as connection:
@@ -183,10 +206,11 @@ class PostgresDatabase:
     def close(self) -> None:
         with self._lock:
             opened, self._opened = self._opened, []
-        for connection in (*opened, self._writer):
-            if connection is not None:
-                connection.close()
-        self._writer = None
+        with self._beside:
+            for connection in (*opened, self._writer, self._roller):
+                if connection is not None:
+                    connection.close()
+            self._writer = self._roller = None
         self._local = threading.local()
 
 
@@ -242,6 +266,53 @@ class PostgresTransaction:
                 there = [(a, b) for a, b in cursor.execute(_THERE).fetchall()]
             cursor.execute("truncate staging" if len(rows) > ID_BLOCK else "delete from staging")
         return there
+
+    def find_observation(self, id_: int) -> Row | None:
+        found = self._execute(f"select {_COLUMNS} from observation where id = %s", (id_,))  # noqa: S608
+        return found[0] if found else None
+
+    def observations_at(self, stream_id: int, start: int) -> list[Row]:
+        query = f"select {_COLUMNS} from observation where datastream_id = %s and time_start = %s order by id"  # noqa: S608
+        return self._execute(query, (stream_id, Micros(start)))
+
+    def latest_time(self, stream_id: int) -> int | None:
+        query = "select max(time_start) from observation where datastream_id = %s"
+        found: int | None = self._execute(query, (stream_id,))[0][0]
+        return found
+
+    def change_observation(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        place = (before["datastream_id"], before["time_start"], before["id"])
+        if place != (after["datastream_id"], after["time_start"], after["id"]):
+            self.remove_observations([place])
+            self.add_observations([[after[c] for c in OBSERVATION_COLUMNS]])
+            self._stale([(after["datastream_id"], after["time_start"], after["id"])])
+            return
+        changed = [c for c in OBSERVATION_COLUMNS if before[c] != after[c]]
+        if changed:
+            sets = ", ".join(f"{c} = %s" for c in changed)
+            values = [Micros.of(after[c]) if c in TIME_COLUMNS else after[c] for c in changed]
+            self._execute(
+                f"update observation set {sets} where datastream_id = %s and time_start = %s and id = %s",  # noqa: S608
+                (*values, place[0], Micros(place[1]), place[2]),
+            )
+            self._stale([place])
+
+    def remove_observations(self, places: Sequence[Place]) -> None:
+        for stream_id, start, id_ in places:
+            self._execute(
+                "delete from observation where datastream_id = %s and time_start = %s and id = %s",
+                (stream_id, Micros(start), id_),
+            )
+        self._stale(places)
+
+    def _stale(self, places: Sequence[Place]) -> None:
+        """The rollups of these buckets are to be made again."""
+        hours = {(stream, start - start % HOUR_US) for stream, start, _ in places}
+        with self._connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into rollup_stale (datastream_id, start) values (%s, %s)",
+                [(stream, Micros(start)) for stream, start in sorted(hours)],
+            )
 
     def savepoint(self) -> None:
         self._connection.execute("savepoint job")

@@ -61,15 +61,14 @@ def _load(tx: Transaction, id_: int) -> Stream | None:
     rows = tx.rows(
         "select multi, thing_id, scope_id, owner_id, on_different,"
         " (select count(*) from datastream_observed_property p where p.datastream_id = d.id),"
-        " (select max(o.time_start) from observation o where o.datastream_id = d.id),"
         " (select max(m.time_start) from moved_identity m where m.datastream_id = d.id)"
         " from datastream d where d.id = ?",
         (id_,),
     )
     if not rows or rows[0][2] == DELETED:
         return None
-    multi, thing_id, scope_id, owner_id, on_different, members, latest, moved = rows[0]
-    highest = max((t for t in (latest, moved) if t is not None), default=NEVER)
+    multi, thing_id, scope_id, owner_id, on_different, members, moved = rows[0]
+    highest = max((t for t in (tx.latest_time(id_), moved) if t is not None), default=NEVER)
     return Stream(
         id_,
         members if multi else 0,
