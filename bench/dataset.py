@@ -22,6 +22,8 @@ from bench.loading import LoadError
 from bench.places import Home, Place
 from lakou.sensorthings.access import ADMIN, ANONYMOUS, Principal
 from lakou.sensorthings.service import Service, ServiceConfig
+from lakou.sensorthings.sql import rollups
+from lakou.sensorthings.store import rolling, tiers
 
 __all__ = ["END_US", "MINUTE_US", "Dataset", "key", "prepare"]
 
@@ -65,10 +67,10 @@ class Dataset(msgspec.Struct, frozen=True):
 
 
 def key(things: int, each: int, rows: int) -> str:
-    """Names a template; it changes with the schema of the store and with the code that fills it."""
+    """Names a template; it changes with the schema of the store and with the code that fills it and sums it up."""
     digest = hashlib.sha256()
-    for module in (Path(__file__), Path(filling.__file__), Path(entities.__file__)):
-        digest.update(module.read_bytes())
+    for module in (__file__, filling.__file__, entities.__file__, tiers.__file__, rolling.__file__, rollups.__file__):
+        digest.update(Path(module).read_bytes())
     folder = resources.files("lakou.sensorthings.store") / "schema"
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if file.name.endswith(".sql"):
