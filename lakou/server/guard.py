@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import Any
 
 import httptools
@@ -38,6 +39,9 @@ MAX_PIPELINED = 32
 SLICE = 16 * 1024
 MAX_BLANK = 1024
 EVICTED_AT_ONCE = 32
+# A client of the event stream that takes nothing, or is gone without a word, is given up after so long.
+STREAM_BUFFER_BYTES = 128 * 1024
+STREAM_SILENT_MS = 25_000
 
 
 class HeldFlow(FlowControl):
@@ -227,6 +231,16 @@ class GuardedProtocol(HttpToolsProtocol):
         if frame.expects_continue:
             # Whether the body comes after an early answer is the client's choice: nothing may follow it here.
             self.cycle.keep_alive = False
+        if self._is_stream:
+            self._bound_stream()
+
+    def _bound_stream(self) -> None:
+        """What a client of the event stream does not read must not pile up here: little is kept, and it may be cut."""
+        self.scope["extensions"] = {"lakou.abort": {"call": self.transport.abort}}
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, STREAM_BUFFER_BYTES)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STREAM_SILENT_MS)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

@@ -55,6 +55,8 @@ class Server:
         self.token = ""
         self.token_name = "conformance"
         self.program: tuple[str, ...] = (sys.executable, "-m", "lakou")
+        self.options: tuple[str, ...] = ()
+        """More words for `lakou serve`."""
 
     @property
     def origin(self) -> str:
@@ -79,7 +81,7 @@ class Server:
             self.port, self.mqtt_port = free_port(), free_port()
             with self.log.open("ab") as log:
                 self.process = subprocess.Popen(
-                    self._command("serve", "--host", "127.0.0.1", "--port", str(self.port)),
+                    self._command("serve", "--host", "127.0.0.1", "--port", str(self.port), *self.options),
                     stdout=log,
                     stderr=log,
                     env=self._environment(),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import DATABASES, POSTGRES_URL
+from tests.harness import cluster
 from tests.harness.server import running
-from tests.torture import disks, faults, fuzz_http, kill9, powercut
+from tests.torture import disks, faults, fuzz_http, kill9, pg_restart, powercut
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -25,6 +26,14 @@ def test_kill_under_load(database: str) -> None:
     assert outcome.passed, outcome.report
     if outcome.skipped:
         pytest.skip(f"{outcome.skipped} not tested: the port is closed")
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(cluster.programs() is None, reason="needs the programs of a PostgreSQL server")
+def test_postgres_restarts_under_load() -> None:
+    with cluster.cluster() as postgres:
+        report = pg_restart.run(postgres, rounds=5, workers=2, load_s=0.3, down_s=0.2)
+    assert report.passed, report
 
 
 def test_power_cut() -> None:

@@ -23,8 +23,8 @@ Place = tuple[int, int, int]
 """(Datastream, time in micros, id): where a row of an Observation lies."""
 
 
-class Transaction(Protocol):
-    """A transaction of the writer. SQL uses `?` for parameters on both databases; times are `Micros`."""
+class Rows(Protocol):
+    """What answers statements. SQL uses `?` for parameters on both databases; times are `Micros`."""
 
     @property
     def dialect(self) -> Dialect: ...
@@ -32,6 +32,10 @@ class Transaction(Protocol):
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run a statement; its rows (none for one that returns nothing)."""
         ...
+
+
+class Transaction(Rows, Protocol):
+    """A transaction of the writer."""
 
     def read(self, statement: Statement) -> list[Row]:
         """The rows of a planned statement, seeing what the transaction has done."""
@@ -151,6 +155,24 @@ class Database(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Lookup:
+    """Short reads, written as in a transaction, on the reader of the thread that asks."""
+
+    def __init__(self, database: Database, timeout_s: float) -> None:
+        self._database = database
+        self._timeout_s = timeout_s
+        self.dialect = database.dialect
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """The rows of a statement. Raises Unavailable while the database does not answer."""
+        if self.dialect.name == "postgres":
+            sql = sql.replace("%", "%%")
+        names = [f"p{n}" for n in range(len(parameters))]
+        first, *rest = sql.split("?")
+        text = first + "".join(self.dialect.placeholder(n) + part for n, part in zip(names, rest, strict=True))
+        return self._database.read(Statement(text, dict(zip(names, parameters, strict=True))), self._timeout_s)
 
 
 def too_slow(timeout_s: float) -> BadRequest:

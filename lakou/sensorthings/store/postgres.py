@@ -21,20 +21,21 @@ from lakou.kernel.time import now
 from lakou.sensorthings.plan.rolled import HOUR_US
 from lakou.sensorthings.sql.dialect import Micros, Statement
 from lakou.sensorthings.sql.postgres import Postgres
-from lakou.sensorthings.store import migrations, partitions, postgres_types, rolling
+from lakou.sensorthings.store import migrations, partitions, rolling
 from lakou.sensorthings.store.database import (
     OBSERVATION_COLUMNS,
     TIME_COLUMNS,
     Place,
     Row,
+    Rows,
     cannot_evaluate,
     out_of_order,
     too_slow,
 )
+from lakou.sensorthings.store.postgres_connecting import BROKEN, SCHEMA, Connector
 
 log = logging.getLogger(__name__)
 
-SCHEMA = "observations"
 _MIGRATE_LOCK = 7_236_001
 _ENTITY_LOCK = 7_236_002
 ID_BLOCK = 1_000
@@ -51,7 +52,13 @@ _THERE = (
     " and o.time_start = s.time_start and o.digest = s.digest where o.id <> s.id"
 )
 _TIMES = tuple(n for n, c in enumerate(OBSERVATION_COLUMNS) if c in TIME_COLUMNS)
-_BROKEN = (errors.OperationalError, errors.InterfaceError)
+# A writer that is stopped in the middle (a frozen machine) must not hold its locks for ever.
+_WRITER = ("statement_timeout=30s", "lock_timeout=10s", "idle_in_transaction_session_timeout=15s")
+_READER = ("default_transaction_read_only=on", "idle_in_transaction_session_timeout=15s")
+# Waiting for a lock holds up every insert that comes later, so that upkeep gives way and tries again.
+_UPKEEP = ("lock_timeout=2s",)
+_AGAIN_S = 1.0
+"""A read that fails within this on a connection that was open is tried again on a new one."""
 
 
 class PostgresDatabase:
@@ -61,7 +68,7 @@ class PostgresDatabase:
     is_local = False
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._connector = Connector(url)
         self._local = threading.local()
         self._opened: list[psycopg.Connection[Any]] = []
         self._lock = threading.Lock()
@@ -70,18 +77,12 @@ class PostgresDatabase:
         self._roller: psycopg.Connection[Any] | None = None
         self._ids: Iterator[int] = iter(())
 
-    def _connect(self) -> psycopg.Connection[Any]:
-        options = f"-c search_path={SCHEMA},public -c timezone=UTC -c jit=off"
-        connection = psycopg.connect(self._url, autocommit=True, options=options, connect_timeout=10)
-        postgres_types.register(connection)
-        return connection
-
     # ── schema ──
 
     def migrate(self) -> None:
         """Create or update the schema; raises Unavailable when the server or PostGIS is missing."""
         try:
-            with self._connect() as connection, connection.transaction():
+            with self._connector.open() as connection, connection.transaction():
                 connection.execute("select pg_advisory_xact_lock(%s)", (_MIGRATE_LOCK,))
                 connection.execute("create extension if not exists postgis schema public")
                 connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
@@ -112,25 +113,41 @@ class PostgresDatabase:
     # ── reading ──
 
     def read(self, statement: Statement, timeout_s: float) -> list[Row]:
+        connection = getattr(self._local, "connection", None)
+        was_open = connection is not None and not connection.closed
+        started = time.monotonic()
         try:
-            connection = getattr(self._local, "connection", None)
-            if connection is None or connection.closed:
-                connection = self._open_reader()
+            try:
+                return self._read(statement, timeout_s)
+            except BROKEN as error:
+                if not was_open or isinstance(error, errors.QueryCanceled) or time.monotonic() - started > _AGAIN_S:
+                    raise
+                # The server was restarted since the last read: that is no reason to refuse this one.
+                return self._read(statement, timeout_s)
+        except errors.QueryCanceled:
+            raise too_slow(timeout_s) from None
+        except (errors.DataError, errors.InternalError_, errors.StatementTooComplex) as error:
+            raise cannot_evaluate() from error
+        except BROKEN:
+            raise out_of_order() from None
+
+    def _read(self, statement: Statement, timeout_s: float) -> list[Row]:
+        connection = getattr(self._local, "connection", None)
+        if connection is None or connection.closed:
+            connection = self._open_reader()
+        try:
             if self._local.timeout_s != timeout_s:
                 connection.execute(f"set statement_timeout = {int(timeout_s * 1000)}")
                 self._local.timeout_s = timeout_s
             with connection.cursor(binary=True) as cursor:
                 return cursor.execute(statement.text, statement.parameters).fetchall()
-        except errors.QueryCanceled:
-            raise too_slow(timeout_s) from None
-        except (errors.DataError, errors.InternalError_, errors.StatementTooComplex) as error:
-            raise cannot_evaluate() from error
-        except _BROKEN:
-            raise out_of_order() from None
+        except BROKEN as error:
+            if not isinstance(error, errors.QueryCanceled):
+                connection.close()
+            raise
 
     def _open_reader(self) -> psycopg.Connection[Any]:
-        connection = self._connect()
-        connection.execute("set default_transaction_read_only = on")
+        connection = self._connector.open(*_READER)
         self._local.connection = connection
         self._local.timeout_s = 0.0
         with self._lock:
@@ -140,14 +157,27 @@ class PostgresDatabase:
     # ── writing ──
 
     def begin(self, *, exclusive: bool) -> PostgresTransaction:
+        was_open = self._writer is not None and not self._writer.closed
+        try:
+            return self._begin(exclusive=exclusive)
+        except BROKEN:
+            if self._writer is not None and not self._writer.closed:
+                raise
+            self._writer = None
+            if not was_open:
+                raise
+        # The server was restarted while nothing was written: nothing is lost, and nobody needs to know.
+        return self._begin(exclusive=exclusive)
+
+    def _begin(self, *, exclusive: bool) -> PostgresTransaction:
         writer = self._writer
         if writer is None or writer.closed:
-            writer = self._writer = self._connect()
+            writer = self._connector.open(*_WRITER)
             writer.execute("set synchronous_commit = on")
             writer.execute(_STAGING)
-            self._ids = iter(())
-        writer.execute("begin")
+            self._writer, self._ids = writer, iter(())
         kind = "" if exclusive else "_shared"
+        writer.execute("begin")
         writer.execute(f"select pg_advisory_xact_lock{kind}({_ENTITY_LOCK})")
         return PostgresTransaction(self, writer)
 
@@ -171,7 +201,7 @@ class PostgresDatabase:
             return
         try:
             writer.execute("rollback")
-        except _BROKEN:
+        except BROKEN:
             writer.close()
             self._writer = None
 
@@ -186,16 +216,28 @@ class PostgresDatabase:
             begun = time.monotonic()
             connection = self._roller
             if connection is None or connection.closed:
-                connection = self._roller = self._connect()
-            more = rolling.roll(connection)
+                connection = self._roller = self._connector.open(*_UPKEEP)
+            try:
+                more = rolling.roll(connection)
+            except BROKEN as error:
+                connection.close()
+                raise out_of_order() from error
             took = time.monotonic() - begun
         return max(0.0 if more else rolling.REST_S, took / rolling.SHARE - took)
 
     def maintain(self) -> None:
-        """Make the partitions of the months to come."""
-        with self._connect() as connection:
-            for name in partitions.rotate(connection, datetime.datetime.now(datetime.UTC).date()):
-                log.info("Partition %s is ready", name)
+        """Make the partitions of the months to come. Raises Unavailable when it has to wait."""
+        try:
+            with self._connector.open(*_UPKEEP) as connection:
+                for name in partitions.rotate(connection, datetime.datetime.now(datetime.UTC).date()):
+                    log.info("Partition %s is ready", name)
+        except BROKEN as error:
+            raise out_of_order() from error
+
+    def follow(self) -> tuple[psycopg.Connection[Any], Rows]:
+        """A connection of its own for who follows the change log; NOTIFY must not wait for the disk."""
+        connection = self._connector.open("synchronous_commit=off", "statement_timeout=30s")
+        return connection, PostgresTransaction(self, connection)
 
     def is_data_error(self, error: Exception) -> bool:
         return isinstance(error, LakouError | errors.DataError | errors.IntegrityError | OverflowError)

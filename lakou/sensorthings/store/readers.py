@@ -7,10 +7,14 @@ Rows are fetched whole before anything is sent: no cursor pins the log while a s
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from lakou.sensorthings.sql.dialect import Dialect, Statement
 from lakou.sensorthings.store.database import Database, Row
+
+Result = TypeVar("Result")
 
 
 class Readers:
@@ -30,6 +34,10 @@ class Readers:
             return self._database.read(statement, timeout_s)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._database.read, statement, timeout_s)
+
+    async def run(self, work: Callable[..., Result], *given: Any) -> Result:
+        """Do short reading work of several statements on one of the threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from lakou.sensorthings.sql.dialect import Dialect
+from lakou.sensorthings.store import changes
+from lakou.sensorthings.store.changes import Cursor, Entry
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, Row, Transaction
 from lakou.sensorthings.store.registry import Registry, Stream
 
@@ -30,10 +32,17 @@ class Changed(msgspec.Struct, frozen=True):
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """The event of a commit: what it made and changed. Published on the kernel's bus, on the writer's thread."""
+    """The event of a commit: what it made and changed. Published on the kernel's bus, in the order of commits.
+
+    `entries` are its entries of the change log; `cursor` is the place in the log up to which everything was told.
+    With `gap` there was too much to tell: what came before the cursor has to be looked up.
+    """
 
     observed: list[Observed]
     changed: list[Changed]
+    entries: list[Entry] = []
+    cursor: Cursor | None = None
+    gap: bool = False
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -59,6 +68,7 @@ class Session:
         self.observed: list[Observed] = []
         self.changed: list[Changed] = []
         self.log: list[tuple[str, str, int, int]] = []
+        self.entries: list[Entry] = []
         self.touched = False
         self._gathered: list[Observed] = []
         self._pairs: list[tuple[int, int]] = []
@@ -136,8 +146,14 @@ class Session:
             self.flush()
         if self.log:
             self._tx.log(self.log)
+            self.entries = changes.logged(self._tx, self.log)
         if self.touched:
             self.registry.epoch = self._tx.bump_epoch()
+
+    def told(self) -> Commit:
+        """The event of this commit, once it has happened."""
+        cursor = self.entries[-1].cursor if self.entries else None
+        return Commit(self.observed, self.changed, self.entries, cursor)
 
     def mark(self) -> Mark:
         """A savepoint of the transaction and of what is gathered."""

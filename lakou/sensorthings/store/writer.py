@@ -156,7 +156,7 @@ class Writer:
         self._answer(batch, session)
         if session.observed or session.changed:
             self._purging = self._purging or any(c.verb == "delete" for c in session.changed)
-            self._published(Commit(session.observed, session.changed))
+            self._published(session.told())
 
     def _attempt(self, batch: list[Job], *, exclusive: bool, apart: bool) -> Session:
         """Run and commit a batch; with `apart` every job is flushed under a savepoint of its own."""
