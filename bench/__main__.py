@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -90,27 +90,31 @@ def _newest() -> Path:
     return kept[-1]
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the promises of the design.")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=URL", help="another service; repeatable")
     parser.add_argument("--table-into", type=Path, metavar="PAGE", help="put the tables of a kept run into a page")
     parser.add_argument("--from", type=Path, dest="kept", metavar="RESULT", help="which run; else the newest")
-    return parser.parse_args()
+    found = parser.parse_args(given)
+    try:
+        found.peer = [peers.peer(text, os.environ) for text in found.peer]
+    except ValueError as error:
+        parser.error(str(error))
+    return found
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 when all was measured, whatever the figures; they are for a person to judge."""
-    given = _arguments()
+    given = _arguments(arguments)
     if given.table_into is not None:
         tables.into(given.table_into, tables.markdown(read(given.kept or _newest())))
         return 0
-    asked = [peers.peer(text, os.environ) for text in given.peer]
     rows = BIG_ROWS if os.environ.get("BIG") else int(os.environ.get("N", "") or 1_000_000)
     settings = msgspec.structs.replace(Settings(), rows=rows)
     cache = Path(os.environ["BENCH_CACHE"]).expanduser().absolute() if os.environ.get("BENCH_CACHE") else None
     WORK.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK) as work:
-        done = run(settings, os.environ.get("LAKOU_TEST_POSTGRES"), cache, Path(work), asked)
+        done = run(settings, os.environ.get("LAKOU_TEST_POSTGRES"), cache, Path(work), given.peer)
     _say(f"Kept in {done.write(RESULTS).relative_to(RESULTS.parent.parent)}")
     print(tables.markdown(done))
     return 1 if done.failed else 0

@@ -1,8 +1,8 @@
 """The stores that are measured: 1,000 Things with five Datastreams each, empty or with N Observations.
 
 The entities are made through the service; `filling.py` makes the Observations. They are one a minute up to a common
-end: one *dense* Datastream has a year of them (or half of N), the others share the rest. Ids go up with time, as they
-would have come in.
+end: one *dense* Datastream has a year of them and what cannot be shared evenly (or half of N), the others share the
+rest. Ids go up with time, as they would have come in.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from bench.loading import LoadError
 from bench.places import Home, Place
 from lakou.sensorthings.access import ADMIN, ANONYMOUS, Principal
 from lakou.sensorthings.service import Service, ServiceConfig
+from lakou.sensorthings.sql import rollups
+from lakou.sensorthings.store import rolling, tiers
 
 __all__ = ["END_US", "MINUTE_US", "Dataset", "key", "prepare"]
 
@@ -65,10 +67,10 @@ class Dataset(msgspec.Struct, frozen=True):
 
 
 def key(things: int, each: int, rows: int) -> str:
-    """Names a template; it changes with the schema of the store and with the code that fills it."""
+    """Names a template; it changes with the schema of the store and with the code that fills it and sums it up."""
     digest = hashlib.sha256()
-    for module in (Path(__file__), Path(filling.__file__), Path(entities.__file__)):
-        digest.update(module.read_bytes())
+    for module in (__file__, filling.__file__, entities.__file__, tiers.__file__, rolling.__file__, rollups.__file__):
+        digest.update(Path(module).read_bytes())
     folder = resources.files("lakou.sensorthings.store") / "schema"
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if file.name.endswith(".sql"):
@@ -97,9 +99,9 @@ def prepare(home: Home, things: int, each: int, rows: int, say: Callable[[str], 
 
 
 def _shares(streams: int, first: int, rows: int) -> Shape:
-    dense = min(YEAR_ROWS, rows // 2)
-    each = (rows - dense) // max(1, streams - 1)
-    return Shape(streams, first, first, dense, each)
+    """Exactly so many rows: what cannot be shared evenly goes to the dense one."""
+    each = (rows - min(YEAR_ROWS, rows // 2)) // max(1, streams - 1)
+    return Shape(streams, first, first, rows - each * (streams - 1), each)
 
 
 class _Everybody:

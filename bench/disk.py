@@ -17,8 +17,11 @@ from bench.loading import LoadError
 from bench.places import Place
 
 _POSTGRES = "-c search_path=observations,public"
-# What grows with Observations and not with Things. A partition stands under its parent's name.
-_POSTGRES_SIZE = "select coalesce(sum(pg_total_relation_size(relid)), 0) from pg_partition_tree('observation')"
+_POSTGRES_SIZE = (
+    "select coalesce(sum(pg_total_relation_size(c.oid)), 0) from pg_class c"
+    " join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'observations' and c.relkind = 'r'"
+)
+# A partition stands under its parent's name.
 _POSTGRES_PARTS = (
     "select coalesce(nullif(regexp_replace(coalesce(p.relname, c.relname), '_idx.*', ''), ''), c.relname),"
     " sum(pg_relation_size(c.oid)) from pg_class c left join pg_inherits i on i.inhrelid = c.oid"
@@ -28,7 +31,7 @@ _POSTGRES_PARTS = (
 
 
 def used_bytes(place: Place) -> int:
-    """SQLite: the file without its free pages. PostgreSQL: the table of Observations with its indexes."""
+    """SQLite: the file without its free pages. PostgreSQL: all tables of the schema, indexes included."""
     if place.database_url is None:
         with _sqlite(place) as connection:
             pages = _number(connection, "pragma page_count") - _number(connection, "pragma freelist_count")

@@ -122,8 +122,7 @@ def settle(session: Session, server: Server) -> bool:
 
 def loaded(session: Session, filled: Dataset) -> None:
     """What an Observation of a freshly loaded store takes."""
-    key = "stored_told" if session.column != "SQLite" else "stored"
-    session.note(key, filled.loaded_bytes / filled.rows, short=filled.rows < 1_000_000)
+    session.note("stored", filled.loaded_bytes / filled.rows, short=filled.rows < 1_000_000)
 
 
 def kept(session: Session, store: Store) -> None:
@@ -137,8 +136,6 @@ def kept(session: Session, store: Store) -> None:
     tables = ", ".join(
         f"{name} {size / rows:.1f}" for name, size in list(disk.parts(store.place).items())[:SHOWN_PARTS]
     )
-    if store.place.database_url is not None:
-        session.note("stored_live_told", share, tables)
-        return
     session.note("stored_live", share, f"{rows:,} rows; by table: {tables}", short=rows < 1_000_000)
-    session.note("stored_added", (used - store.used) / added, f"{added:,} rows")
+    if store.place.database_url is None:
+        session.note("stored_added", (used - store.used) / added, f"{added:,} rows")

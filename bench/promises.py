@@ -16,7 +16,10 @@ ALL = (SQLITE, POSTGRES, POSTGRES_TWO)
 
 
 class Promise(msgspec.Struct, frozen=True):
-    """One row. Without a `bound` the figure is told and nothing is promised; `columns` are those that have it."""
+    """One row. Without a `bound` the figure is told and nothing is promised.
+
+    `columns` are those of which the row speaks; a figure that another column has all the same is told only.
+    """
 
     key: str
     what: str
@@ -95,8 +98,6 @@ PROMISES: tuple[Promise, ...] = (
     Promise("stored", "an Observation on disk, indexes included, freshly loaded", "B", "≤", 75, 0, (SQLITE,)),
     Promise("stored_live", "the same after live ingest into N, sealing settled", "B", "≤", 75, 0, (SQLITE,)),
     Promise("stored_added", "the rows of live ingest alone", "B", columns=(SQLITE,)),
-    Promise("stored_told", "an Observation on disk, indexes included, freshly loaded", "B", columns=(POSTGRES,)),
-    Promise("stored_live_told", "the same after live ingest into N", "B", columns=(POSTGRES,)),
 )
 BY_KEY = {promise.key: promise for promise in PROMISES}
 

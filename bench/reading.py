@@ -58,7 +58,7 @@ def _read(session: Session, server: Server, key: str, targets: list[str], least:
 
 
 def _year(session: Session, server: Server, filled: Dataset) -> None:
-    rows = filled.shape.dense_rows
+    rows = min(YEAR_ROWS, filled.shape.dense_rows)
     condition = between(END_US - rows * MINUTE_US, END_US)
     apply = f"filter({condition})/groupby(({BUCKET}),{HOURLY})"
     target = f"Datastreams({filled.shape.dense})/Observations?$apply={quote(apply, safe='()/,')}&$top=10000"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -96,12 +97,15 @@ class Session:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """A part that may fail without hiding the others."""
+        """A part that may fail without hiding the others; a run of most of an hour must not end without a table."""
         try:
             yield
         except LoadError as error:
             self.left_out.append(f"{self.column}, {name}: {error}")
             self.say(f"{name} failed: {error}")
+        except Exception as error:
+            self.left_out.append(f"{self.column}, {name}: {type(error).__name__}: {error}")
+            self.say(f"{name} failed: {traceback.format_exc()}")
 
     # ── stores ──
 

@@ -1,4 +1,4 @@
-"""The event-stream load client: many listeners of `/live` in one process, and one poster at a steady pace.
+"""The event-stream load client: many listeners of `/live` in one process, and POSTs at a steady pace.
 
 `python -m bench.stream_loader` reads a `Job` from its input as JSON and writes a `Heard`. Every listener counts the
 events that reach it; a few of them also read which Observation it was, so that a latency is from the write of its
@@ -27,6 +27,8 @@ SPARE = 64
 OPENING_AT_ONCE = 100
 LINGER_S = 0.5
 LATE_S = 5.0
+# A slow answer must not slow the pace.
+POSTERS = 8
 _EVENT = b"event: observation\n"
 _RESULT = re.compile(rb'"result":\s*(\d+)')
 
@@ -114,7 +116,7 @@ class _Reader(_Listener):
 
 
 class _Poster(asyncio.Protocol):
-    """POSTs one Observation at a time on one connection; the result is its number."""
+    """POSTs one Observation at a time on one connection."""
 
     def __init__(self) -> None:
         self._answer: asyncio.Future[bytes] | None = None
@@ -178,23 +180,33 @@ async def _run(job: Job) -> Heard:
         await asyncio.wait_for(ready.acquire(), 30)
     if any(one.lost for one in listeners):
         raise LoadError(f"{sum(one.lost for one in listeners)} of {clients} event streams were refused")
-    _, poster = await loop.create_connection(_Poster, "127.0.0.1", job.port)
-    await poster.post(_request(job, 0))
+    posters = [(await loop.create_connection(_Poster, "127.0.0.1", job.port))[1] for _ in range(POSTERS)]
+    await posters[0].post(_request(job, 0))
     await asyncio.sleep(LINGER_S)
-    return await _measure(job, listeners, poster)
+    return await _measure(job, listeners, posters)
 
 
-async def _measure(job: Job, listeners: list[_Listener], poster: _Poster) -> Heard:
+async def _measure(job: Job, listeners: list[_Listener], posters: list[_Poster]) -> Heard:
     before = sum(one.count for one in listeners)
     server, own, begin = cpu_s(job.pids), time.process_time(), time.perf_counter()
     sent_at: dict[int, float] = {}
+    free: asyncio.Queue[_Poster] = asyncio.Queue()
+    for poster in posters:
+        free.put_nowait(poster)
+
+    async def post(poster: _Poster, number: int) -> None:
+        sent_at[number] = time.perf_counter()
+        await poster.post(_request(job, number))
+        free.put_nowait(poster)
+
+    posts: list[asyncio.Task[None]] = []
     while (now := time.perf_counter()) < begin + job.seconds:
-        number = len(sent_at) + 1
+        number = len(posts) + 1
         due = begin + number / job.pace
         if now < due:
             await asyncio.sleep(due - now)
-        sent_at[number] = time.perf_counter()
-        await poster.post(_request(job, number))
+        posts.append(asyncio.create_task(post(await asyncio.wait_for(free.get(), 10), number)))
+    await asyncio.gather(*posts)
     seconds = time.perf_counter() - begin
     server_share = (cpu_s(job.pids) - server) / seconds
     loader_share = (time.process_time() - own) / seconds

@@ -18,7 +18,7 @@ def test_a_filled_store_is_made_once_and_kept(tmp_path: Path) -> None:
     assert first == again
     assert len(said) == 2
     shape = again[1].shape
-    assert again[1].rows == shape.dense_rows + 7 * shape.rows_each
+    assert again[1].rows == shape.dense_rows + 7 * shape.rows_each == 1_000
     assert again[1].loaded_bytes > 1_000 * 20
 
 
