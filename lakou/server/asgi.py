@@ -163,6 +163,7 @@ class Dispatcher:
         if self._config.role != "data":
             connectors = asyncio.create_task(Scheduler(side.jobs(), CivicRegister()).run(), name="connectors")
             running.push_async_callback(_cancelled, connectors)
+        running.push_async_callback(_cancelled, asyncio.create_task(clock.watch(), name="clock"))
         if (every_s := systemd.watchdog_s()) is not None:
             feeding = asyncio.create_task(systemd.feed_watchdog(self._service.probe, every_s), name="watchdog")
             running.push_async_callback(_cancelled, feeding)

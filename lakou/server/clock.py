@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import ctypes.util
 import sys
 from typing import Literal, NamedTuple
 
+import structlog
+
 WARN_S = 1.0
+LOOK_EVERY_S = 3600.0
 _UNSYNCHRONISED = 0x0040
 _NANOSECONDS = 0x2000
+
+
+log = structlog.get_logger(__name__)
 
 
 class _Timex(ctypes.Structure):
@@ -46,6 +53,17 @@ class Clock(NamedTuple):
     def is_off(self) -> bool:
         """Known to be further off than an alert may bear."""
         return self.offset_s is not None and abs(self.offset_s) > WARN_S
+
+
+async def watch() -> None:
+    """Log at the start and every hour that the clock is off, or that nobody sets it."""
+    while True:
+        found = read()
+        if found.is_off:
+            log.warning("the clock is off", offset_s=found.offset_s)
+        elif found.state == "free":
+            log.warning("no time service sets the clock of this machine")
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 def read() -> Clock:

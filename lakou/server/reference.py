@@ -131,8 +131,8 @@ def metrics_page() -> str:
     parts.append(
         "With several processes (`--workers` on PostgreSQL) a request reaches any of them, and each answers for "
         "itself: every figure then has the label `worker`, the number of the process. Sum counters over it, take the "
-        "greatest of `lakou_database_bytes` and `lakou_change_log_…`, which are of the one database. For a steady view "
-        "of each process run them as services of their own on ports of their own.\n"
+        "greatest of `lakou_database_bytes` and `lakou_change_log_…`, which are of the one database. For a steady "
+        "view of each process run them as services of their own on ports of their own.\n"
     )
     parts.append("## `/readyz`\n")
     parts.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from lakou.sensorthings.store import inventory
 from lakou.server.backup.files import Told
 from lakou.server.commands import options
 from lakou.server.config import Config
+
+# Sensors come first: copying waits for the disk more than for the processor, hashing can wait.
+NICE = 10
 
 err = Console(stderr=True, highlight=False)
 
@@ -46,6 +50,7 @@ def backup(
     from lakou.server.backup import archive, manifest
 
     found = options.read(config, data_dir=data, database_url=database_url)
+    os.nice(NICE)
     parent = (dest or found.data_dir / "backups").expanduser().absolute()
     with _telling() as told:
         made = archive.make(found, parent, datetime.now(UTC), told, with_secrets=with_secrets)
