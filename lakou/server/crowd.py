@@ -6,7 +6,9 @@ One `Crowd` a process. It only counts; `guard.py` decides.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
+import socket
 import struct
 import termios
 from collections import Counter
@@ -54,19 +56,22 @@ def _is_loopback(address: str) -> bool:
 
 
 def unread_by(transport: asyncio.Transport) -> int:
-    """Bytes that the other side has not taken yet, when so many wait that the system does not take them all.
-
-    Those in the system's own buffer count too: it takes megabytes, and a slow link empties it first.
-    """
+    """Bytes that the other side has not taken yet: ours, and those in the system's buffer, which takes megabytes."""
     waiting = transport.get_write_buffer_size()
-    if not waiting:
-        return 0
     connection = transport.get_extra_info("socket")
     try:
         (inside,) = struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))
     except OSError:
         inside = 0
     return waiting + int(inside)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection at once: the system would otherwise go on offering its megabytes for minutes."""
+    connection = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 HERE = Crowd()

@@ -118,7 +118,7 @@ class Frame:
             found = httptools.parse_url(target)
         except httptools.HttpParserError:
             raise Refused(TARGET) from None
-        if found.schema not in (b"http", b"https") or found.host is None or found.userinfo is not None:
+        if found.schema not in (b"http", b"https") or not found.host or found.userinfo:
             raise Refused(TARGET)
         port = b":%d" % found.port if found.port else b""
         named = (b"[%s]" % found.host if b":" in found.host else found.host) + port

@@ -14,7 +14,7 @@ from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from lakou.server import crowd, framing
 from lakou.server.crowd import Caps
@@ -23,7 +23,7 @@ from lakou.server.framing import Refusal, Refused
 HEAD_S = 10.0
 # A body may be slow, within reason: so many seconds, and one more for each kibibyte received. Likewise an answer.
 BODY_GRACE_S = 20.0
-UNREAD_S = 25.0
+UNREAD_S = 20.0
 BYTES_PER_S = 1024
 CHECK_EVERY_S = 2.0
 # When answers that nobody reads take this much memory, patience is a fifth.
@@ -31,6 +31,8 @@ UNREAD_BYTES = 64 * 1024 * 1024
 # After an early answer (413) the rest is read and thrown away, so that the client sees the answer: so much, so long.
 DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_S = 5.0
+# One read is up to 2 MiB: what is thrown away must not take the loop's time from others.
+DISCARD_PAUSE_S = 0.01
 # After a refusal of the connection itself, the same for less.
 LINGER_BYTES = 4 * 1024 * 1024
 LINGER_S = 2.0
@@ -70,6 +72,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_bytes = self._coded_bytes = self._blank_bytes = 0
         self._served = self._is_stream = self._keeps_body = False
         self._held = b""
+        self._running: RequestResponseCycle | None = None
         self._refusal: Refusal | None = None
         self._refusal_waits = False
         self._discarded = 0
@@ -97,7 +100,16 @@ class GuardedProtocol(HttpToolsProtocol):
         crowd.HERE.leave(self._address)
         crowd.HERE.unread_bytes -= self._unread
         self._unread, self._held = 0, b""
+        # uvicorn tells the request that came last; the one being answered may be another, those between never begin.
+        self.pipeline.clear()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client that has sent its request and closes its side still gets the answer (RFC 9112 §9.6)."""
@@ -197,6 +209,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """From here on another protocol has the connection, and its own limits."""
         if self._timer is not None:
             self._timer.cancel()
+        crowd.HERE.leave(self._address)
         super().handle_websocket_upgrade()
 
     # ── what the parser finds ──
@@ -245,8 +258,16 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
         super().on_body(body)
-        if self.cycle.response_complete and self._body_bytes > DISCARD_BYTES:
-            self.transport.close()
+        if self.cycle.response_complete:
+            if self._body_bytes > DISCARD_BYTES:
+                self.transport.close()
+            elif not self.flow.read_paused:
+                self.flow.pause_reading()
+                self.loop.call_later(DISCARD_PAUSE_S, self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
         if self._keeps_body:  # the parser ends an upgrading request at its header, the body comes yet
@@ -260,6 +281,8 @@ class GuardedProtocol(HttpToolsProtocol):
         none_waits = not self.pipeline
         super().on_response_complete()
         self._since = self.loop.time()
+        if not self.flow.write_paused:
+            self._unread_since = None
         if self._refusal_waits and none_waits:
             self._answer_refusal()
         elif self._held and len(self.pipeline) < MAX_PIPELINED:
@@ -333,7 +356,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._timer = None
         now = self.loop.time()
         if self._is_unread_for_long(now):
-            self.transport.abort()
+            crowd.reset(self.transport)
             return
         if self.transport.is_closing():
             if not self._unread:
@@ -356,7 +379,8 @@ class GuardedProtocol(HttpToolsProtocol):
         return not self.flow.read_paused and waited_s > BODY_GRACE_S + self._body_bytes / BYTES_PER_S
 
     def _is_unread_for_long(self, now: float) -> bool:
-        unread = crowd.unread_by(self.transport)
+        rests = self._is_idle() and now - self._since > CHECK_EVERY_S
+        unread = crowd.unread_by(self.transport) if rests or self.transport.get_write_buffer_size() else 0
         crowd.HERE.unread_bytes += unread - self._unread
         self._unread = unread
         if not unread:

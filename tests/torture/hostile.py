@@ -7,6 +7,7 @@ service must never act on carry the marker that `Scene.smuggled` gives: an Obser
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
 import struct
@@ -57,9 +58,10 @@ class Line:
         await self.writer.drain()
 
     async def listen(self) -> None:
-        """Reads to the end."""
-        while piece := await self.reader.read(65536):
-            self.seen = (self.seen + piece)[:1_000_000]
+        """Reads to the end, whatever kind of end it is."""
+        with contextlib.suppress(OSError):
+            while piece := await self.reader.read(65536):
+                self.seen = (self.seen + piece)[:100_000]
 
     async def drip(self, pieces: Callable[[], bytes], every_s: float) -> None:
         """Sends piece after piece until cut."""
@@ -181,10 +183,10 @@ async def reset_storm(scene: Scene, line: Line) -> None:
 
 
 async def pipeliner(scene: Scene, line: Line) -> None:
-    """10,000 requests at once, then silence."""
+    """Up to 10,000 requests at once, then silence in the middle of one."""
     request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     ended = asyncio.create_task(line.listen())
-    await line.say(request * 10_000 + b"GET / HTTP/1.1\r\n")
+    await line.say(request * scene.random.choice((10_000, 300, 300, 300, 300, 300)) + b"GET / HTTP/1.1\r\n")
     await ended
 
 
@@ -200,7 +202,7 @@ async def noise(scene: Scene, line: Line) -> None:
     starts = (
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + scene.random.randbytes(500),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04test",
-        scene.random.randbytes(2000), bytes(2000), b"\r\n" * 2000,
+        scene.random.randbytes(2000), bytes(2000), b"\r\n" * 2000 + bytes(1),
     )  # fmt: skip
     await line.say(scene.random.choice(starts) + b"\r\n\r\n" + scene.smuggled())
     await line.listen()
