@@ -55,7 +55,10 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class NeedsExclusive(Exception):
-    """A batch of Observations turned out to change entities; it is run again with the exclusive lock."""
+    """A batch of Observations turned out to change entities, or to repeat what another process stored meanwhile.
+
+    It is run again with the exclusive lock.
+    """
 
 
 class Session:
