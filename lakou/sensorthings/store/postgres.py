@@ -1,7 +1,9 @@
-"""The observation store in PostgreSQL, schema `observations`: binary COPY to a staging table, then one insert.
+"""The observation store in PostgreSQL, schema `observations`: a batch of Observations is one binary COPY.
 
 Several processes may write. Batches of Observations share an advisory lock that changes of entities take
 exclusively, so that what the registry remembers is true for the whole batch; the epoch tells when it is not.
+A COPY that meets an Observation which another process stored meanwhile is done again alone, through a staging table
+that finds what is there. A commit is four round trips: beginning, COPY (two), log and end.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ from lakou.sensorthings.store.database import (
     too_slow,
 )
 from lakou.sensorthings.store.postgres_connecting import BROKEN, SCHEMA, Connector
+from lakou.sensorthings.store.postgres_copy import packed
+from lakou.sensorthings.store.session import NeedsExclusive
 
 log = logging.getLogger(__name__)
 
@@ -42,17 +46,20 @@ _ENTITY_LOCK = 7_236_002
 ID_BLOCK = 1_000
 _COLUMNS = ", ".join(OBSERVATION_COLUMNS)
 _STAGING = "create temporary table staging (like observation) on commit delete rows"
-_COPY = f"copy staging ({_COLUMNS}) from stdin (format binary)"
-_TYPES = (
-    "int8", "timestamptz", "int8", "timestamptz", "timestamptz", "timestamptz", "timestamptz", "int2", "float8",
-    "bool", "text", "text", "text", "text", "int8", "int8",
-)  # fmt: skip
+_COPY = f"copy observation ({_COLUMNS}) from stdin (format binary)"
+_STAGE = f"copy staging ({_COLUMNS}) from stdin (format binary)"
 _INSERT = f"insert into observation ({_COLUMNS}) select {_COLUMNS} from staging on conflict do nothing"  # noqa: S608
 _THERE = (
     "select s.id, o.id from staging s join observation o on o.datastream_id = s.datastream_id"
     " and o.time_start = s.time_start and o.digest = s.digest where o.id <> s.id"
 )
-_TIMES = tuple(n for n, c in enumerate(OBSERVATION_COLUMNS) if c in TIME_COLUMNS)
+_BEGIN = "begin; select pg_advisory_xact_lock{}({}); select value from meta where key = 'epoch'"
+_SHARED = _BEGIN.format("_shared", _ENTITY_LOCK)
+_ALONE = _BEGIN.format("", _ENTITY_LOCK)
+_LOG = (
+    "insert into change (at, verb, type, first_id, last_id)"
+    " select %s, * from unnest(%s::text[], %s::text[], %s::int8[], %s::int8[])"
+)
 # A writer that is stopped in the middle (a frozen machine) must not hold its locks for ever.
 _WRITER = ("statement_timeout=30s", "lock_timeout=10s", "idle_in_transaction_session_timeout=15s")
 _READER = ("default_transaction_read_only=on", "idle_in_transaction_session_timeout=15s")
@@ -77,6 +84,7 @@ class PostgresDatabase:
         self._beside = threading.Lock()
         self._roller: psycopg.Connection[Any] | None = None
         self._ids: Iterator[int] = iter(())
+        self._log: list[tuple[str, str, int, int]] = []
 
     # ── schema ──
 
@@ -183,10 +191,13 @@ class PostgresDatabase:
             writer.execute("set synchronous_commit = on")
             writer.execute(_STAGING)
             self._writer, self._ids = writer, iter(())
-        kind = "" if exclusive else "_shared"
-        writer.execute("begin")
-        writer.execute(f"select pg_advisory_xact_lock{kind}({_ENTITY_LOCK})")
-        return PostgresTransaction(self, writer)
+        self._log.clear()
+        # One message of three statements, so that it is one round trip: the epoch is read once the lock is held.
+        cursor = writer.execute(_ALONE if exclusive else _SHARED)
+        cursor.nextset()
+        cursor.nextset()
+        row = cursor.fetchone()
+        return PostgresTransaction(self, writer, alone=exclusive, epoch=int(row[0]) if row else 0)
 
     def take_id(self, connection: psycopg.Connection[Any]) -> int:
         """The next id of a block of the sequence, unique among all writers."""
@@ -199,8 +210,20 @@ class PostgresDatabase:
         return taken
 
     def commit(self) -> None:
-        if self._writer is not None:
-            self._writer.execute("commit")
+        writer, entries = self._writer, self._log
+        if writer is None:
+            return
+        if not entries:
+            writer.execute("commit")
+            return
+        with writer.pipeline():
+            writer.execute(_LOG, (Micros(now()), *map(list, zip(*entries, strict=True))))
+            writer.execute("commit")
+        entries.clear()
+
+    def keep(self, entries: Iterable[tuple[str, str, int, int]]) -> None:
+        """Log these with the commit."""
+        self._log += entries
 
     def rollback(self) -> None:
         writer = self._writer
@@ -266,10 +289,14 @@ class PostgresDatabase:
 class PostgresTransaction:
     """See `database.Transaction`."""
 
-    def __init__(self, database: PostgresDatabase, connection: psycopg.Connection[Any]) -> None:
+    def __init__(
+        self, database: PostgresDatabase, connection: psycopg.Connection[Any], *, alone: bool = False, epoch: int = 0
+    ) -> None:
         self.dialect = database.dialect
         self._database = database
         self._connection = connection
+        self._alone = alone
+        self._epoch = epoch
 
     def _execute(self, text: str, parameters: Any = None) -> list[Row]:
         with self._connection.cursor(binary=True) as cursor:
@@ -300,15 +327,17 @@ class PostgresTransaction:
         return self._database.take_id(self._connection)
 
     def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
-        for row in rows:
-            for n in _TIMES:
-                if row[n] is not None:
-                    row[n] = Micros(row[n])
+        data = packed(rows)
+        if not self._alone:
+            try:
+                with self._connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+                    copy.write(data)
+            except errors.UniqueViolation:
+                raise NeedsExclusive from None
+            return []
         with self._connection.cursor() as cursor:
-            with cursor.copy(_COPY) as copy:
-                copy.set_types(_TYPES)
-                for row in rows:
-                    copy.write_row(row)
+            with cursor.copy(_STAGE) as copy:
+                copy.write(data)
             cursor.execute(_INSERT)
             there: list[tuple[int, int]] = []
             if cursor.rowcount < len(rows):
@@ -373,15 +402,10 @@ class PostgresTransaction:
         self._connection.execute("rollback to savepoint job")
 
     def log(self, entries: Iterable[tuple[str, str, int, int]]) -> None:
-        at = Micros(now())
-        with self._connection.cursor() as cursor:
-            cursor.executemany(
-                "insert into change (at, verb, type, first_id, last_id) values (%s, %s, %s, %s, %s)",
-                [(at, *entry) for entry in entries],
-            )
+        self._database.keep(entries)
 
     def epoch(self) -> int:
-        return int(self._execute("select value from meta where key = 'epoch'")[0][0])
+        return self._epoch
 
     def bump_epoch(self) -> int:
         row = self._execute("update meta set value = (value::bigint + 1)::text where key = 'epoch' returning value")

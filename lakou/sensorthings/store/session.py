@@ -21,6 +21,8 @@ Observed = tuple[Stream, list[Any]]
 
 
 ID = OBSERVATION_COLUMNS.index("id")
+_PAIRS = 100
+"""Pairs of feature and Datastream inserted at once."""
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -55,7 +57,10 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class NeedsExclusive(Exception):
-    """A batch of Observations turned out to change entities; it is run again with the exclusive lock."""
+    """A batch of Observations turned out to change entities, or to repeat what another process stored meanwhile.
+
+    It is run again with the exclusive lock.
+    """
 
 
 class Session:
@@ -113,10 +118,13 @@ class Session:
     def flush(self) -> None:
         """Insert what was gathered."""
         gathered, self._gathered = self._gathered, []
-        for feature_id, datastream_id in sorted(self._pairs):
+        pairs = sorted(self._pairs)
+        for n in range(0, len(pairs), _PAIRS):
+            some = pairs[n : n + _PAIRS]
             self._tx.rows(
-                "insert into feature_datastream (feature_id, datastream_id) values (?, ?) on conflict do nothing",
-                (feature_id, datastream_id),
+                f"insert into feature_datastream (feature_id, datastream_id) values {', '.join(['(?, ?)'] * len(some))}"  # noqa: S608
+                " on conflict do nothing",
+                [id_ for pair in some for id_ in pair],
             )
         self._pairs.clear()
         there = dict(self._tx.add_observations([row for _, row in gathered])) if gathered else {}

@@ -16,6 +16,7 @@ from lakou.sensorthings.sql.dialect import Statement
 from lakou.sensorthings.store.postgres import PostgresDatabase
 from tests.harness.server import free_port, fresh_database
 from tests.sensorthings import bodies
+from tests.sensorthings.caller import Store, made
 from tests.sensorthings.conftest import POSTGRES_URL, emptied
 
 ONE = Statement("select 1", {})
@@ -164,3 +165,27 @@ def test_what_cannot_be_committed_is_503_and_the_writer_goes_on(url: str) -> Non
         assert len(caller.ids("/Observations")) == 1
     finally:
         caller.close()
+
+
+def test_two_processes_that_get_the_same_message_answer_with_one_id(url: str) -> None:
+    one, other = emptied(url).caller(), Store("postgres", url=url).caller()
+    try:
+        one.make("/Things", bodies.station())
+        target = "/Datastreams(1)/Observations"
+
+        def body(hour: int) -> dict[str, object]:
+            return {"phenomenonTime": f"2026-01-01T{hour:02}:00:00Z", "result": hour}
+
+        other.make(target, body(1))  # from here on it believes that nothing is later
+        id_ = one.make(target, body(2))
+        answer = other.call("POST", target, body(2))
+        assert (answer.status, made(answer)) == (201, id_)
+        rows = [[f"2026-01-01T{hour:02}:00:00Z", hour] for hour in (3, 4, 5)]
+        array = [{"Datastream": {"@iot.id": 1}, "components": ["phenomenonTime", "result"], "dataArray": rows}]
+        ids = [one.make(target, body(hour)) for hour in (3, 4)]
+        links = other.call("POST", "/CreateObservations", array).body.decode()
+        assert all(f"Observations({id_})" in links for id_ in ids)
+        assert len(one.ids("/Observations")) == 5
+    finally:
+        one.close()
+        other.close()
