@@ -61,7 +61,7 @@ def roll(connection: psycopg.Connection[Any]) -> bool:
             return False
         taken, more = _taken(connection)
         stale = connection.execute(
-            "select id, datastream_id, start from rollup_stale order by id limit %s", (STALE,)
+            "select id, datastream_id, start from rollup_stale order by id limit %s", (STALE,), binary=True
         ).fetchall()
         if not taken and not stale:
             return False
