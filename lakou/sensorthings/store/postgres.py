@@ -383,6 +383,9 @@ class PostgresTransaction:
             )
         self._stale(places)
 
+    def expire_observations(self, stream_id: int, start: int, end: int, limit: int) -> int:
+        return rolling.expire(self._connection, stream_id, start, end, limit) or 0
+
     def _stale(self, places: Sequence[Place]) -> None:
         """The rollups of these buckets are to be made again."""
         hours = {(stream, start - start % HOUR_US) for stream, start, _ in places}
