@@ -165,14 +165,18 @@ def digest_of(
     1 and 1.0 are the same. `more` is the canonical JSON of the rarer members, empty when there is none.
     """
     if number is not None and end is None and json is None and result_time is None and not more:
-        # A number alone is its own digest: 64 bits, different for different numbers; adding 0 makes -0.0 and 0 one.
-        return int(_BITS.unpack(_DOUBLE.pack(number + 0.0))[0])
+        return bits(number)
     if json is not None:
         more += jsontext.canonical(jsontext.decode(json))
     if number is not None:
         number += 0.0  # -0.0 is 0
     content = f"{end}|{number!r}|{boolean}|{text!r}|{result_time}|".encode()
     return int.from_bytes(blake2b(content + more, digest_size=8).digest(), signed=True)
+
+
+def bits(number: float) -> int:
+    """A number alone is its own digest: 64 bits, different for different numbers; adding 0 makes -0.0 and 0 one."""
+    return int(_BITS.unpack(_DOUBLE.pack(number + 0.0))[0])
 
 
 def check_observation(body: dict[str, Any], place: str) -> None:

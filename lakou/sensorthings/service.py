@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ import msgspec
 from lakou.kernel.bus import Bus
 from lakou.kernel.errors import BadRequest, LakouError, Unavailable
 from lakou.kernel.histogram import Histogram
-from lakou.sensorthings import batch, bulk, http, root
+from lakou.sensorthings import batch, bulk, http, live, root
 from lakou.sensorthings.access import Authority, Principal
+from lakou.sensorthings.broadcast import Broadcast
 from lakou.sensorthings.feed import Feed
 from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS
 from lakou.sensorthings.limits import Limits
@@ -28,7 +29,10 @@ from lakou.sensorthings.rates import Rates
 from lakou.sensorthings.reading import Reading
 from lakou.sensorthings.request import Answer, Request, empty, error_answer, json_answer, not_allowed
 from lakou.sensorthings.store import changes, databases, figures
-from lakou.sensorthings.store.database import Database
+from lakou.sensorthings.store.database import Database, Lookup
+from lakou.sensorthings.store.follower import Follower
+from lakou.sensorthings.store.past import StoredPast
+from lakou.sensorthings.store.position import after
 from lakou.sensorthings.store.readers import Readers
 from lakou.sensorthings.store.session import Commit
 from lakou.sensorthings.store.writer import Writer
@@ -40,6 +44,8 @@ log = logging.getLogger(__name__)
 ROOT = "/sta/v1.1"
 OPENAPI = "/api/openapi.json"
 UPKEEP_S = 600.0
+WAIT_S = 5.0
+START_S = 30.0
 
 
 class ServiceConfig(msgspec.Struct, frozen=True):
@@ -55,6 +61,25 @@ class ServiceConfig(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
 
 
+def _nothing() -> None:
+    pass
+
+
+class _Listeners:
+    """Who is told of the commits of all processes: the bus of this one (store/follower.py)."""
+
+    def __init__(self, bus: Bus, feed: Feed) -> None:
+        self._bus = bus
+        self._feed = feed
+        self.publish = bus.publish
+        self.settle = feed.settle
+
+    def asking(self) -> Hashable:
+        others = self._bus.count(Commit) - 1  # the feed itself listens to the bus only for others
+        asked = self._feed.asking()
+        return None if asked is None and not others else (asked, others)
+
+
 class Service:
     """One store, one writer, a few readers."""
 
@@ -63,15 +88,19 @@ class Service:
         self.authority = authority
         self.limits = config.limits
         self.bus = Bus()
-        self.feed = Feed()
-        self.bus.subscribe(Commit, self.feed.committed)
         self.rates = Rates(config.limits)
-        self._database: Database = databases.open_database(config.data_dir, config.database_url)
+        self._database: Database = databases.open_database(
+            config.data_dir, config.database_url, hot_rows=config.limits.hot_rows
+        )
+        self.feed = Feed(is_steady=self._database.is_local)
+        self.bus.subscribe(Commit, self.feed.committed)
+        self._follower: Follower | None = None
+        self._broadcast: Broadcast | None = None
         self._readers: Readers | None = None
         self._writer: Writer | None = None
         self._reading: Reading | None = None
         self._writing = Writing(config.limits)
-        self._upkeep: asyncio.Task[None] | None = None
+        self._upkeep: tuple[asyncio.Task[None], ...] = ()
         self.refused: dict[str, int] = {}
 
     def migrate(self) -> None:
@@ -83,25 +112,43 @@ class Service:
         self.feed.bind(asyncio.get_running_loop())
         self._readers = Readers(self._database)
         self._reading = Reading(self._readers, self.limits)
+        past = StoredPast(self._database, self._readers)
+        self._broadcast = Broadcast(self.feed, past, lambda one: live.renewed(one, self.authority), self.limits)
+        self._follower = databases.open_follower(self._database, _Listeners(self.bus, self.feed))
+        if self._follower is None:
+            # The writer tells its commits itself; what is there already comes before the first of them.
+            self._broadcast.start_at(after(await self._readers.run(changes.end, Lookup(self._database, START_S))))
+        else:
+            self.feed.wake = self._follower.wake
+            self._follower.start()
         self._writer = Writer(
             self._database,
-            self.bus.publish,
+            self.bus.publish if self._follower is None else self._follower.committed,
             commit_rows=self.limits.commit_rows,
             queue_rows=self.limits.queue_rows,
         )
         self._writer.start()
-        self._upkeep = asyncio.create_task(self._keep_up(), name="lakou-upkeep")
+        self._upkeep = (
+            asyncio.create_task(self._keep_up(), name="lakou-upkeep"),
+            asyncio.create_task(self._work_beside(), name="lakou-beside"),
+        )
 
     async def stop(self) -> None:
         """Commit what is queued and close the store."""
-        if self._upkeep is not None:
-            self._upkeep.cancel()
-        await self.feed.close()
+        for task in self._upkeep:
+            task.cancel()
+        await asyncio.gather(*self._upkeep, return_exceptions=True)
+        if self._broadcast is not None:
+            self._broadcast.close()
+            await asyncio.sleep(0)
         if self._writer is not None:
             await asyncio.to_thread(self._writer.stop)
+        if self._follower is not None:
+            self.feed.wake = _nothing
+            await asyncio.to_thread(self._follower.stop)
         if self._readers is not None:
             await asyncio.to_thread(self._readers.close)
-        self._writer = self._readers = self._reading = None
+        self._writer = self._readers = self._reading = self._follower = self._broadcast = None
         self._database.close()
 
     async def _keep_up(self) -> None:
@@ -115,6 +162,18 @@ class Service:
                     await asyncio.to_thread(self._database.maintain)
             except LakouError as error:
                 log.warning("Upkeep has to wait: %s", error.message)
+
+    async def _work_beside(self) -> None:
+        """Checkpoints and rollups, beside the commits."""
+        while True:
+            try:
+                rest_s = await asyncio.to_thread(self._database.beside)
+            except Exception as error:  # a database that is away comes back; until then the work waits
+                log.warning("Work beside the commits has to wait: %s", error)
+                rest_s = WAIT_S
+            if rest_s is None:
+                return
+            await asyncio.sleep(rest_s)
 
     # ── what it tells of itself ──
 
@@ -130,7 +189,7 @@ class Service:
     def figures(self) -> Iterator[tuple[str, tuple[str, ...], float | Histogram]]:
         """Figures of now, for the page of metrics: (name, labels, value). Nothing is asked of the database."""
         yield "lakou_queue_limit_rows", (), self.limits.queue_rows
-        yield "lakou_live_listeners", (), self.feed.listeners
+        yield "lakou_live_listeners", (), 0 if self._broadcast is None else self._broadcast.listeners
         for code, count in list(self.refused.items()):
             yield "lakou_refused_total", (code,), count
         if self._readers is not None:
@@ -178,6 +237,13 @@ class Service:
     async def live(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI 3.0 for the event stream."""
         await http.stream(self, scope, receive, send)
+
+    @property
+    def broadcast(self) -> Broadcast:
+        """The clients of the event stream. Raises Unavailable while the service is not started."""
+        if self._broadcast is None:
+            raise Unavailable("The store is not open")
+        return self._broadcast
 
     async def call(
         self,

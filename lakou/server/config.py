@@ -34,6 +34,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     max_connections: int = 2048
+    max_connections_per_address: int = 256
+    max_connections_on_loopback: int = 0
     trusted_proxies: tuple[str, ...] = ()
     access_log: Literal["off", "on"] = "off"
     log_format: LogFormat = "text"
@@ -81,7 +83,28 @@ OPTIONS: tuple[Option, ...] = (
     Option("role", "role", "choice", "what this process answers", choices=("all", "data", "civic")),
     Option("base_url", "base_url", "text", "address as seen from outside, when a proxy stands in front"),
     Option("allowed_hosts", "allowed_hosts", "list", "Host names that pages answer to (default: all)"),
-    Option("max_connections", "max_connections", "integer", "open connections, above it 503", low=10, high=100_000),
+    Option(
+        "max_connections",
+        "max_connections",
+        "integer",
+        "open connections; above it the longest idle one is closed, or the new one gets 503",
+        low=10,
+        high=100_000,
+    ),
+    Option(
+        "max_connections_per_address",
+        "max_connections_per_address",
+        "integer",
+        "open connections from one address, above it 503; 0 is no bound (for a proxy on another machine)",
+        high=100_000,
+    ),
+    Option(
+        "max_connections_on_loopback",
+        "max_connections_on_loopback",
+        "integer",
+        "open connections from an address of this machine, where a proxy may stand; 0 is no bound",
+        high=100_000,
+    ),
     Option(
         "trusted_proxies",
         "trusted_proxies",

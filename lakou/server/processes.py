@@ -6,11 +6,16 @@ a fifth of the durable rate (domain/data-plane.md §1).
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import logging
 import os
+import resource
 import signal
 import socket
 import time
+from functools import partial
+from typing import cast
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -19,10 +24,15 @@ from lakou.kernel.errors import Unavailable
 from lakou.server import config as configuration
 from lakou.server import lifetime
 from lakou.server.config import Config
+from lakou.server.crowd import Caps
 from lakou.server.guard import GuardedProtocol
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
+# Files beside the connections: databases, logs, outgoing requests, and room for connections that end.
+OTHER_FILES = 256
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -54,6 +64,22 @@ def address(config: Config) -> str:
     return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{config.port}"
 
 
+def raise_open_files(connections: int) -> int:
+    """Let this process open a file for each connection (RLIMIT_NOFILE); how many connections it can hold.
+
+    Most systems start a program with 1,024 and allow it more: the soft limit goes up, never above the hard one.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < wanted:
+            log.warning("Only %d files may be open: max_connections is lowered (raise LimitNOFILE or ulimit -n)", soft)
+            return max(soft - OTHER_FILES, 10)
+    return connections
+
+
 class AnnouncingServer(uvicorn.Server):
     """Says one line once requests are answered, not before."""
 
@@ -78,13 +104,16 @@ class Workers(Multiprocess):
 
 def run(config: Config, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT. Raises Unavailable when the application did not start."""
+    caps = Caps(
+        raise_open_files(config.max_connections), config.max_connections_per_address, config.max_connections_on_loopback
+    )
     settings = uvicorn.Config(
         "lakou.server.compose:create",
         factory=True,
         host=config.host,
         port=config.port,
         loop="uvloop",
-        http=GuardedProtocol,
+        http=cast(type[asyncio.Protocol], partial(GuardedProtocol, caps=caps)),
         ws="none",
         lifespan="on",
         workers=config.workers,
@@ -93,7 +122,6 @@ def run(config: Config, listener: socket.socket) -> None:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=config.max_connections,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=lifetime.REQUESTS_S,

@@ -45,8 +45,16 @@ def test_a_new_token_writes_and_a_revoked_one_does_not_within_a_second(server: S
         return httpx.post(f"{server.base}/Things", json=body, headers=headers, trust_env=False).status_code
 
     assert within(1, lambda: status() == 201)
-    assert lakou("token", "revoke", name, *place(server)).returncode == 0
-    assert within(1, lambda: status() == 401)
+    headers = {"authorization": f"Bearer {token}"}
+    with httpx.stream("GET", f"{server.origin}/live", headers=headers, trust_env=False, timeout=10) as stream:
+        pieces = stream.iter_raw()
+        assert b"retry" in next(pieces)
+        assert lakou("token", "revoke", name, *place(server)).returncode == 0
+        revoked = time.monotonic()
+        assert within(1, lambda: status() == 401)
+        for _ in pieces:
+            pass
+        assert time.monotonic() - revoked < 2, "the event stream of a revoked token goes on"
 
 
 def test_basic_authentication_takes_the_token_as_password(server: Server) -> None:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from lakou.sensorthings.sql.dialect import Dialect, Statement
 from lakou.sensorthings.store.database import Database, Row
+
+Result = TypeVar("Result")
 
 
 class Readers:
@@ -39,6 +43,10 @@ class Readers:
             return await loop.run_in_executor(self._pool, read, self._database.read, statement, timeout_s)
         finally:
             self.busy -= 1
+
+    async def run(self, work: Callable[..., Result], *given: Any) -> Result:
+        """Do short reading work of several statements on one of the threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
 
     def close(self) -> None:
         """End, and do not wait for what a slow read still does: its answer has nobody to go to."""

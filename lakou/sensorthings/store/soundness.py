@@ -2,7 +2,7 @@
 
 The questions are read-only, written for both databases, and run beside a working server. Those over Observations look
 at a sample of Datastreams; in full they read every row. What a deletion has hidden and not yet purged is not looked at.
-A further check (rollups against raw, say) is one more line of `CHECKS`.
+A further check is one more line of `CHECKS`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from typing import Any, NamedTuple
 import apsw
 import psycopg
 
-from lakou.sensorthings.store.postgres import SCHEMA
+from lakou.sensorthings.sql import rollups
+from lakou.sensorthings.sql.dialect import Dialect
+from lakou.sensorthings.sql.postgres import Postgres
+from lakou.sensorthings.sql.sqlite import SQLite
+from lakou.sensorthings.store.postgres_connecting import SCHEMA
 
 SAMPLE = 50
 Ask = Callable[[str], list[tuple[Any, ...]]]
@@ -22,8 +26,8 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 class Check(NamedTuple):
     """A question: its name, what is wrong when the number is above 0, and the SQL that counts.
 
-    `{o}` stands for a condition on `o.datastream_id`: within the sample, or none. `only` names the one database that is
-    asked.
+    `{o}` stands for a condition on `o.datastream_id`, within the sample or none, and `{b}` for the same on `b`. `only`
+    names the one database that is asked.
     """
 
     name: str
@@ -38,6 +42,25 @@ _SEEN = (
     " select count(*) from seen o"
 )
 
+# On SQLite the digest of a number alone is stored as 0 (store.tiers).
+_OWN_NUMBER = "case when o.digest = 0 then o.result_number end"
+
+
+def _rolled_up(width: rollups.Width, dialect: Dialect) -> Check:
+    """Rollups of a width against the rows that they are to hold."""
+    bucket = dialect.bucket("time_start", str(width.micros))
+    source, known = "(select o.* from sealed o where {o}) o", "1 = 1"
+    if dialect.name == "postgres":
+        source = f"(select o.* from observation o where {{o}} and {rollups.ROLLED_UP}) o"
+        stale = dialect.bucket("r.start", str(width.micros))
+        known = (
+            f"not exists (select 1 from rollup_stale r where r.datastream_id = b.datastream_id and {stale} = b.start)"
+        )
+    text = rollups.differing(width, source, bucket, known)
+    name = "hour" if width is rollups.HOUR else "day"
+    return Check(f"Rollups by {name} against rows", "buckets are not what their rows come to", text, dialect.name)
+
+
 CHECKS: tuple[Check, ...] = (
     Check(
         "Observations have a Datastream",
@@ -48,18 +71,18 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "Observations have a FeatureOfInterest",
         "FeaturesOfInterest are missing that Observations name",
-        f"with {_SEEN} where {_ALIVE} and not exists (select 1 from feature f where f.id = o.feature_id)",  # noqa: S608
+        f"with {_SEEN} where {_ALIVE} and not exists (select 1 from feature f where f.id = o.feature_id)",
     ),
     Check(
         "Pairs of FeatureOfInterest and Datastream",
         "pairs are missing that Observations have",
-        f"with {_SEEN} where {_ALIVE} and not exists (select 1 from feature_datastream p"  # noqa: S608
+        f"with {_SEEN} where {_ALIVE} and not exists (select 1 from feature_datastream p"
         " where p.feature_id = o.feature_id and p.datastream_id = o.datastream_id)",
     ),
     Check(
         "Pairs have Observations",
         "pairs are there without an Observation",
-        "with seen as materialized (select distinct o.datastream_id, o.feature_id from observation o where {o})"  # noqa: S608  texts of this table
+        "with seen as materialized (select distinct o.datastream_id, o.feature_id from observation o where {o})"
         f" select count(*) from feature_datastream o where {{o}} and {_ALIVE} and not exists (select 1 from seen s"
         " where s.datastream_id = o.datastream_id and s.feature_id = o.feature_id)",
     ),
@@ -73,7 +96,7 @@ CHECKS: tuple[Check, ...] = (
         "Identities are unique",
         "identities are there twice",
         "select count(*) from (select 1 from observation o where o.digest is not null and {o}"
-        " group by o.datastream_id, o.time_start, o.digest having count(*) > 1) twice",
+        f" group by o.datastream_id, o.time_start, o.digest, {_OWN_NUMBER} having count(*) > 1) twice",
     ),
     Check(
         "Ids are unique",
@@ -115,15 +138,24 @@ CHECKS: tuple[Check, ...] = (
         " and exists (select 1 from change)",
         only="sqlite",
     ),
+    Check(
+        "Keys of sealed rows",
+        "sealed Observations cannot be found by their id",
+        "select count(*) from sealed o where {o} and not exists (select 1 from sealed_key k where k.id = o.id"
+        " and k.datastream_id = o.datastream_id and k.slot = o.time_start >> 26)",
+        only="sqlite",
+    ),
+    *(_rolled_up(width, dialect) for dialect in (SQLite(), Postgres()) for width in rollups.WIDTHS),
 )
 
 
 def statement(check: Check, *, full: bool) -> str:
     """The SQL of a check, over the sample or over all."""
     if full or "{o}" not in check.sql:
-        return check.sql.replace("{o}", "1 = 1")
-    sample = f"sample as materialized (select id from datastream where scope_id >= 0 order by random() limit {SAMPLE})"  # noqa: S608
+        return check.sql.replace("{o}", "1 = 1").replace("{b}", "1 = 1")
+    sample = f"sample as materialized (select id from datastream where scope_id >= 0 order by random() limit {SAMPLE})"
     body = check.sql.replace("{o}", "o.datastream_id in (select id from sample)")
+    body = body.replace("{b}", "b.datastream_id in (select id from sample)")
     return f"with {sample}, {body[5:]}" if body.startswith("with ") else f"with {sample} {body}"
 
 
