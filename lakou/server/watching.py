@@ -5,6 +5,7 @@ All of it is on the way of each Observation and costs less than 3 µs (tests/ser
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Iterable
 from time import perf_counter
 from typing import Any
@@ -12,7 +13,8 @@ from urllib.parse import unquote
 
 import structlog
 
-from lakou.server import requestid
+from lakou.kernel import jsontext
+from lakou.server import lifetime, requestid
 from lakou.server.metrics import Requests
 from lakou.server.types import Application, Message, Receive, Scope, Send
 
@@ -47,11 +49,28 @@ class Watch:
 
         try:
             await application(scope, receive, marked)
+        except asyncio.CancelledError:
+            if status or not lifetime.is_stopping():
+                raise
+            await _end(marked)
         finally:
             seconds = perf_counter() - started
             self._requests.count(part, scope["method"], status, seconds)
             if seconds >= self._due_s and (part != _NEVER_SLOW or self._due_s == 0):
                 _tell(part, scope, status, seconds, headers)
+
+
+async def _end(send: Send) -> None:
+    """The answer to a request for which there is no time left before the end of the process."""
+    body = jsontext.encode({"code": "stopping", "status": 503, "message": "The service stops; try again shortly"})
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"retry-after", b"5"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _tell(part: str, scope: Scope, status: int, seconds: float, headers: Iterable[tuple[bytes, bytes]]) -> None:

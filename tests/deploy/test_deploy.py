@@ -12,7 +12,7 @@ import pytest
 
 from lakou.server import cli, lifetime
 from lakou.server.config import OPTIONS, load
-from lakou.server.guard import MAX_HEAD_BYTES
+from lakou.server.framing import MAX_HEAD_BYTES
 from tests.harness.server import ROOT
 
 DEPLOY = ROOT / "deploy"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -62,7 +63,16 @@ class Front:
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+def trusting() -> Iterator[None]:
+    """The product believes what the proxy on its machine says of clients."""
+    quiet: Any = Server._environment
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Server, "_environment", lambda self: quiet(self) | {"LAKOU_TRUSTED_PROXIES": "127.0.0.1"})
+        yield
+
+
+@pytest.fixture(scope="module")
+def front(trusting: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     folder = tmp_path_factory.mktemp("nginx")
     subprocess.run(
         [str(OPENSSL), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
@@ -164,6 +174,18 @@ def test_strangers_are_counted_by_the_proxy_and_token_bearers_are_not(front: Fro
     assert set(asked(front.server.token)) == {200}
     assert set(asked(None)) == {200, 429}
     time.sleep(2.5)  # the bucket of the other tests is full again
+
+
+def test_strangers_behind_a_trusted_proxy_have_a_rate_each(front: Front) -> None:
+    """Counted by the product; without the header the proxy's own machine has none, as on loopback."""
+    with httpx.Client(base_url=front.server.origin, trust_env=False) as client:
+
+        def asked(headers: dict[str, str]) -> set[int]:
+            return {client.get("/sta/v1.1/Things?$top=0", headers=headers).status_code for _ in range(120)}
+
+        assert asked({}) == {200}
+        assert asked({"x-forwarded-for": "198.51.100.7"}) == {200, 429}
+        assert client.get("/sta/v1.1/Things", headers={"x-forwarded-for": "198.51.100.8"}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_a_stop_under_load_keeps_what_was_acknowledged_and_finishes_what_runs(ow
     """64 posting connections, an event stream, a long read and a slow body that ends in time."""
     stream, many = streams(own, 2)
     with httpx.Client(headers={"authorization": f"Bearer {own.token}"}, timeout=60, trust_env=False) as client:
-        for first in range(0, 60_000, 10_000):
+        for first in range(0, 40_000, 10_000):
             assert client.post(f"{own.base}/CreateObservations", json=_array(many, first, first + 10_000)).is_success
 
     async def scene() -> tuple[list[Poster], httpx.Response, float]:
@@ -130,6 +130,8 @@ def test_a_stop_under_load_keeps_what_was_acknowledged_and_finishes_what_runs(ow
             assert not read.done()
             assert own.process is not None
             own.process.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.3)
+            sender.sendall(body[10:])
             answer = await read
         await asyncio.gather(*posting)
         return posters, answer, began
@@ -142,8 +144,7 @@ def test_a_stop_under_load_keeps_what_was_acknowledged_and_finishes_what_runs(ow
     ).encode() + body[:10]
     with connected(own, live_request) as live, connected(own, slow) as sender:
         posters, answer, began = asyncio.run(scene())
-        sender.sendall(body[10:])
-        assert b" 201 " in read_all(sender).partition(b"\r\n")[0]
+        assert b" 201 " in read_all(sender).partition(b"\r\n")[0], (time.monotonic() - began, own.tail())
         assert b"text/event-stream" in read_all(live)
     code, took = finish(own, began)
     assert (code, took < LIMIT_S) == (0, True), own.tail()
@@ -167,7 +168,7 @@ def test_readiness_ends_at_the_signal_and_a_stuck_client_cannot_prolong_the_end(
     with running("sqlite") as own:
         request = f"POST /sta/v1.1/Things HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {own.token}\r\n"
         half = (request + "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{").encode()
-        with connected(own, half), connected(own, half):
+        with connected(own, half) as stuck, connected(own, half):
             assert httpx.get(f"{own.origin}/readyz", trust_env=False).status_code == 200
             began = time.monotonic()
             assert own.process is not None
@@ -182,6 +183,8 @@ def test_readiness_ends_at_the_signal_and_a_stuck_client_cannot_prolong_the_end(
                 else:
                     seen.append((answer.status_code, answer.json()["reasons"][0]["key"]))
             assert set(seen) <= {(503, "stopping"), "cut", "refused"}
+            # It is told that it may try again, and not that it met a fault.
+            assert read_all(stuck).startswith(b"HTTP/1.1 503 ")
             code, took = finish(own, began)
         assert (code, took < LIMIT_S) == (0, True), own.tail()
 
@@ -199,58 +202,48 @@ def test_the_second_signal_ends_at_once() -> None:
             code, took = finish(own, began)
         assert code == 128 + signal.SIGTERM
         assert took < 2
-        own.start()
-        assert httpx.get(f"{own.base}/", trust_env=False).status_code == 200
 
 
 @pytest.mark.skipif(POSTGRES_URL is None, reason="several processes need LAKOU_TEST_POSTGRES")
-@pytest.mark.parametrize("signals", [1, 2])
-def test_several_processes_end_together(signals: int, tmp_path: Path) -> None:
-    """Politely, and with a stuck client in each at once after a second signal."""
+def test_several_processes_end_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Politely; and with a stuck client in each at once after a second signal."""
+    quiet: Any = Server._environment
+    monkeypatch.setattr(Server, "_environment", lambda self: quiet(self) | {"LAKOU_WORKERS": "2"})
     with running("postgres", POSTGRES_URL) as own:
         [stream] = streams(own)
-        own.stop()
-        process = subprocess.Popen(
-            own._command("serve", "--port", str(own.port), "--workers", "2"),
-            env=own._environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            own.process = process
-            own._wait_until_it_answers()
-            half = b"POST /sta/v1.1/Things HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
 
-            async def scene() -> tuple[list[Poster], float]:
-                posters = [Poster(own, stream, number) for number in range(16)]
-                posting = [asyncio.create_task(poster.run()) for poster in posters]
-                await asyncio.sleep(1.0)
-                began = time.monotonic()
-                process.send_signal(signal.SIGTERM)
-                if signals == 2:
-                    await asyncio.sleep(1.0)
-                    process.send_signal(signal.SIGTERM)
-                await asyncio.gather(*posting)
-                return posters, began
+        async def scene() -> tuple[list[Poster], float]:
+            posters = [Poster(own, stream, number) for number in range(16)]
+            posting = [asyncio.create_task(poster.run()) for poster in posters]
+            await asyncio.sleep(1.0)
+            began = time.monotonic()
+            assert own.process is not None
+            own.process.send_signal(signal.SIGTERM)
+            await asyncio.gather(*posting)
+            return posters, began
 
-            with ExitStack() as stuck:
-                for _ in range(6 * (signals - 1)):
-                    stuck.enter_context(connected(own, half))
-                posters, began = asyncio.run(scene())
-                code, took = finish(own, began)
-            assert (code, took < 4) == (0, True), (code, took)
-        finally:
-            process.kill()
-            process.wait()
+        posters, began = asyncio.run(scene())
+        code, took = finish(own, began)
+        assert (code, took < LIMIT_S) == (0, True), (code, took)
         own.start()
         api = Api(own.base, own.token)
-        stored = {
-            item["result"] for item in api.items(f"Datastreams({stream})/Observations", select="result", top=5000)
-        }
+        items = api.items(f"Datastreams({stream})/Observations", select="result", top=5000)
+        stored = {item["result"] for item in items}
         acknowledged = {value for poster in posters for value in poster.acknowledged}
         assert acknowledged
         assert acknowledged <= stored
         api.close()
+        half = b"POST /sta/v1.1/Things HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
+        with ExitStack() as stuck:
+            for _ in range(6):
+                stuck.enter_context(connected(own, half))
+            began = time.monotonic()
+            assert own.process is not None
+            own.process.send_signal(signal.SIGTERM)
+            time.sleep(1.0)
+            own.process.send_signal(signal.SIGTERM)
+            code, took = finish(own, began)
+        assert (code, took < 4) == (0, True), (code, took)
 
 
 def test_systemd_hears_of_the_start_and_of_a_working_writer(tmp_path: Path) -> None:

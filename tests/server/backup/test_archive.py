@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from lakou.kernel.errors import BadRequest, Conflict, NotFound, Unavailable
-from lakou.server.backup import archive, manifest, sqlite
+from lakou.server.backup import archive, manifest, restore, sqlite
+from lakou.server.commands import backup as command
 from lakou.server.config import Config
 from tests.server.test_cli import lakou
 
@@ -67,9 +68,16 @@ def test_a_restore_gives_the_same_tokens(whole: Path, tmp_path: Path) -> None:
     assert (again.returncode, "not an empty folder" in again.stderr) == (3, True)
 
 
-def test_an_archive_of_sqlite_does_not_go_into_postgresql(whole: Path, tmp_path: Path) -> None:
-    done = lakou("restore", str(whole), "--data", str(tmp_path / "new"), "--database-url", "postgresql://127.0.0.1:1/x")
-    assert (done.returncode, "of SQLite" in done.stderr) == (2, True), done.stderr
+def test_a_restore_needs_a_fitting_place(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="Where to"):
+        command.restore(whole)
+    with pytest.raises(BadRequest, match="of SQLite"):
+        command.restore(whole, data=tmp_path / "new", database_url="postgresql://127.0.0.1:1/x")
+    taken = tmp_path / "taken"
+    taken.write_text("a file stands here")
+    with pytest.raises(Conflict, match="not an empty folder"):
+        restore.into_folder(whole, manifest.read(whole), Config(data_dir=taken), told, verify=False)
+    assert taken.read_text() == "a file stands here"
 
 
 def test_trying_an_archive_leaves_nothing_behind(whole: Path, tmp_path: Path) -> None:
@@ -96,8 +104,6 @@ def test_a_flipped_bit_is_found_wherever_it_is(whole: Path, tmp_path: Path, name
 
 
 def _read_and_copy(folder: Path, out: Path) -> None:
-    from lakou.server.backup import restore
-
     out.mkdir()
     restore._copy_files(folder, manifest.read(folder), out, told)
 
@@ -137,9 +143,8 @@ def test_an_archive_of_a_newer_version_is_refused_clearly(whole: Path, tmp_path:
     shutil.copytree(whole, copy)
     found = manifest.read(whole)
     _rewrite(copy, msgspec.structs.replace(found, version="99.0.0"))
-    done = lakou("restore", str(copy), "--verify")
-    assert done.returncode == 2
-    assert "newer than this one" in done.stderr
+    with pytest.raises(BadRequest, match="newer than this one"):
+        manifest.read(copy)
     held = found.databases["observations"]
     unknown = msgspec.structs.replace(held, migrations=[*held.migrations, "sqlite_9999_later"])
     _rewrite(copy, msgspec.structs.replace(found, databases={**found.databases, "observations": unknown}))
