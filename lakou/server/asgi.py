@@ -16,7 +16,7 @@ from typing import Any, cast
 import structlog
 from django.core.handlers.asgi import ASGIHandler
 
-from lakou.connectors import inbound
+from lakou.connectors import inbound, mqtt_pump
 from lakou.connectors.register import CivicRegister
 from lakou.connectors.scheduler import Scheduler
 from lakou.identity import authority as identity
@@ -152,6 +152,11 @@ class Dispatcher:
         if self._config.role != "data":
             connectors = asyncio.create_task(Scheduler(side.jobs(), CivicRegister()).run(), name="connectors")
             running.push_async_callback(_cancelled, connectors)
+            listening = asyncio.create_task(
+                mqtt_pump.run_bridges(side.settings.bridges, side.entities, side.policy, CivicRegister()),
+                name="bridges",
+            )
+            running.push_async_callback(_cancelled, listening)
         _settle_memory()
         self._ready = True
 
