@@ -52,6 +52,7 @@ class Server:
         self.mqtt_port = 0
         self.token = ""
         self.token_name = "conformance"
+        self.config: Path | None = None
         self.program: tuple[str, ...] = (sys.executable, "-m", "lakou")
 
     @property
@@ -140,6 +141,8 @@ class Server:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LAKOU_")}
+        if self.config is not None:
+            kept["LAKOU_CONFIG"] = str(self.config)
         return kept | {"LAKOU_MQTT_PORT": str(self.mqtt_port or free_port()), "PYTHONUNBUFFERED": "1"}
 
     def _wait_until_it_answers(self) -> None:
