@@ -99,7 +99,7 @@ class PostgresDatabase:
                         if name.startswith("postgres_0001"):
                             partitions.create(connection, datetime.datetime.now(datetime.UTC).date())
                         connection.execute("insert into migration values (%s, now())", (name,))
-            self.maintain()
+            self._try_to_maintain()
         except (errors.FeatureNotSupported, errors.UndefinedFile, errors.InsufficientPrivilege) as error:
             raise Unavailable(
                 "PostGIS cannot be enabled in this database",
@@ -110,6 +110,13 @@ class PostgresDatabase:
             raise Unavailable(
                 "PostgreSQL cannot be reached", code="database", hint="Check LAKOU_DATABASE_URL and that it runs."
             ) from error
+
+    def _try_to_maintain(self) -> None:
+        """At the start others may hold the table: there are months of partitions ahead, and upkeep comes again."""
+        try:
+            self.maintain()
+        except Unavailable as error:
+            log.warning("Partitions have to wait: %s", error.message)
 
     # ── reading ──
 
