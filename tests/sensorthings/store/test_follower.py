@@ -171,7 +171,8 @@ def test_a_reader_with_a_cursor_misses_nothing_of_two_workers(url: str, caller: 
 
     def read(cursor: Cursor) -> Cursor:
         for entry in changes.read(rows, cursor, limit=7):
-            found.extend(range(entry.first_id, entry.last_id + 1))
+            if entry.first_id > 1:  # what the fixture made may have been held back by another database of the server
+                found.extend(range(entry.first_id, entry.last_id + 1))
             cursor = entry.cursor
         return cursor
 
@@ -179,7 +180,8 @@ def test_a_reader_with_a_cursor_misses_nothing_of_two_workers(url: str, caller: 
         thread.start()
     while any(thread.is_alive() for thread in threads):
         cursor = read(cursor)
-    for _ in range(100):
+    end = time.monotonic() + 5
+    while len(found) < sum(map(len, written)) and time.monotonic() < end:
         cursor = read(cursor)
     database.close()
     assert sorted(found) == sorted(written[0] + written[1])
