@@ -17,7 +17,8 @@ def test_the_order_is_transaction_then_sequence_then_observation() -> None:
     ordered = [
         Position(Cursor(*c), id_) for c, id_ in (((1, 9), 9), ((2, 1), 5), ((2, 1), 6), ((2, 3), 1), ((10, 0), 0))
     ]
-    assert sorted(ordered[::-1]) == ordered
+    backwards = list(reversed(ordered))
+    assert sorted(backwards) == ordered
     assert Position(Cursor(2, 1), 10**15) < after(Cursor(2, 1)) < Position(Cursor(2, 2), 0)
 
 
