@@ -208,6 +208,7 @@ class Service:
             yield "lakou_commits_failed_total", (), writer.failed
             yield "lakou_commit_rows", (), writer.rows
             yield "lakou_commit_duration_seconds", (), writer.seconds
+            yield "lakou_seal_duration_seconds", (), writer.settling
 
     async def sizes(self) -> list[tuple[str, tuple[str, ...], float]]:
         """Figures that have to be looked for, in the form of `figures`; what cannot be read now is left out."""

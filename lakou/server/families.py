@@ -35,6 +35,9 @@ FAMILIES: tuple[Family, ...] = (
     Family("lakou_replays_total", "counter", "Observations that were stored already and were sent again"),
     Family("lakou_commit_rows", "histogram", "new Observations in a commit; its count is the number of commits"),
     Family("lakou_commit_duration_seconds", "histogram", "from the begin of a transaction to the disk's word"),
+    Family(
+        "lakou_seal_duration_seconds", "histogram", "how long slices of background work held up the writer (SQLite)"
+    ),
     Family("lakou_commits_failed_total", "counter", "commits that the database or the disk refused"),
     Family("lakou_queue_rows", "gauge", "rows that wait for a commit"),
     Family("lakou_queue_limit_rows", "gauge", "rows above which 503 is answered"),

@@ -21,6 +21,8 @@ class WriterFigures:
         self.rows = Histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 10_000)
         self.seconds = Histogram(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
+        self.settling = Histogram(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1)
+
     def committed(self, rows: int, replays: int, seconds: float) -> None:
         """Note a commit of so many new Observations."""
         self.observations += rows

@@ -234,7 +234,9 @@ class Writer:
             if self._purging and not self._queue:
                 self._purge()
             else:
-                self._database.settle()
+                started = perf_counter()
+                if self._database.settle():
+                    self.figures.settling.add(perf_counter() - started)
         except Exception as error:
             self._note_failure(error)
             self._rest_until = time.monotonic() + PAUSE_S
