@@ -21,6 +21,7 @@ from lakou.sensorthings.feed import Feed
 from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.model import MULTI_DATASTREAM, OBSERVATION
+from lakou.sensorthings.mqtt.endpoint import Endpoint
 from lakou.sensorthings.plan.target import target_of
 from lakou.sensorthings.rates import Rates
 from lakou.sensorthings.reading import Reading
@@ -70,6 +71,7 @@ class Service:
         self._reading: Reading | None = None
         self._writing = Writing(config.limits)
         self._upkeep: asyncio.Task[None] | None = None
+        self.mqtt = Endpoint(self)
 
     def migrate(self) -> None:
         """Create or update the observation store."""
@@ -93,6 +95,7 @@ class Service:
         """Commit what is queued and close the store."""
         if self._upkeep is not None:
             self._upkeep.cancel()
+        await self.mqtt.stop()
         await self.feed.close()
         if self._writer is not None:
             await asyncio.to_thread(self._writer.stop)
@@ -107,7 +110,7 @@ class Service:
         while True:
             await asyncio.sleep(0.05 if more else UPKEEP_S)
             try:
-                more = await self._submitter()(lambda session: changes.prune(session.tx), entities=False)
+                more = await self.submitter()(lambda session: changes.prune(session.tx), entities=False)
                 if not more:
                     await asyncio.to_thread(self._database.maintain)
             except LakouError as error:
@@ -154,7 +157,7 @@ class Service:
             case "GET" | "HEAD":
                 if not path:
                     external = request.base.removesuffix(ROOT)
-                    return json_answer(200, root.root(request.base, external + OPENAPI))
+                    return json_answer(200, root.root(request.base, external + OPENAPI, self.mqtt.port))
                 return await self._read(request)
             case "OPTIONS":
                 return empty(204, [(b"allow", b"GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS")])
@@ -162,7 +165,7 @@ class Service:
                 return await batch.answer(self, request)
             case "POST" if path == "CreateObservations":
                 check_writer(request.principal)
-                return await bulk.create_observations(request, self._submitter(), self.limits)
+                return await bulk.create_observations(request, self.submitter(), self.limits)
             case "POST" if request.media_type in ("application/x-ndjson", "application/ndjson"):
                 return await self._ndjson(request)
             case "POST" | "PATCH" | "PUT" | "DELETE":
@@ -184,13 +187,20 @@ class Service:
 
     async def submit(self, work: Work) -> Any:
         """Commit a work; its outcome. Long deletions go on in further commits until they are done."""
-        submit = self._submitter()
+        submit = self.submitter()
         while True:
             done = await submit(work.run, entities=work.entities, whole=work.whole)
             if not (isinstance(done, Written) and done.more):
                 return done
 
-    def _submitter(self) -> bulk.Submit:
+    def readers(self) -> Readers:
+        """The readers of the store; raises Unavailable while it is not open."""
+        if self._readers is None:
+            raise Unavailable("The store is not open")
+        return self._readers
+
+    def submitter(self) -> bulk.Submit:
+        """What queues work for the writer; raises Unavailable while the store is not open."""
         if self._writer is None:
             raise Unavailable("The store is not open")
         return self._writer.submit
@@ -222,7 +232,7 @@ class Service:
             stream_id, multi = target.hops[0].key, target.hops[0].type is MULTI_DATASTREAM
         elif len(target.hops) > 1:
             raise BadRequest("Lines go to Observations or to a Datastream's", place="path", code="ndjson")
-        return await bulk.ndjson(request, stream_id, multi=multi, submit=self._submitter(), limits=self.limits)
+        return await bulk.ndjson(request, stream_id, multi=multi, submit=self.submitter(), limits=self.limits)
 
 
 __all__ = ["Answer", "Service", "ServiceConfig"]

@@ -25,7 +25,7 @@ from lakou.kernel.errors import LakouError
 from lakou.sensorthings import http, openapi
 from lakou.sensorthings.access import ANONYMOUS
 from lakou.sensorthings.service import Service
-from lakou.server import metrics, static
+from lakou.server import metrics, processes, static
 from lakou.server.config import Config
 from lakou.server.types import Application, Message, Receive, Scope, Send
 from lakou.web import service_access
@@ -145,6 +145,9 @@ class Dispatcher:
         running.push_async_callback(asyncio.to_thread, self._authority.stop)
         await self._service.start()
         running.push_async_callback(self._service.stop)
+        if processes.opens_mqtt(self._config):
+            await self._service.mqtt.start(processes.bind_mqtt(self._config), self._config.port)
+            running.push_async_callback(self._service.mqtt.stop)
         service_access.set_service(self._service)
         running.callback(service_access.set_service, None)
         side = inbound.install(self._service, self._config.table("connectors"))

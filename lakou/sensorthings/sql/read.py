@@ -20,8 +20,8 @@ Columns = list[tuple[str, str]]
 _TIME_KINDS = (Kind.INSTANT, Kind.INTERVAL, Kind.TIME)
 
 
-def page(dialect: Dialect, plan: ReadPlan, reader: Principal) -> Statement:
-    """The statement of one page: at most `limit` + 1 rows, so that a next page is seen."""
+def page(dialect: Dialect, plan: ReadPlan, reader: Principal, among: list[int] | None = None) -> Statement:
+    """The statement of one page: at most `limit` + 1 rows, so that a next page is seen; `among` keeps these ids."""
     writer = Writer(dialect, reader)
     alias = writer.alias()
     if plan.distinct:
@@ -37,6 +37,8 @@ def page(dialect: Dialect, plan: ReadPlan, reader: Principal) -> Statement:
         text, order = _positioned(writer, plan, alias, text)
     if plan.after is not None:
         where.append(_after(writer, plan, env))
+    if among is not None:
+        where.append(_among(writer, alias, among))
     text += f" where {conjunction(where)}"
     if not plan.single:
         text += f"{order} limit {plan.limit + 1}" + (f" offset {plan.skip}" if plan.skip else "")
@@ -49,9 +51,7 @@ def count(dialect: Dialect, plan: ReadPlan, reader: Principal, sample: list[int]
     alias = writer.alias()
     where = _where(writer, plan, alias)
     if sample is not None:
-        name = f"p{len(writer.parameters) + 1}"
-        writer.parameters[name] = dialect.encode_set(sample)
-        where.append(dialect.sets(f"{alias}.id", dialect.placeholder(name)))
+        where.append(_among(writer, alias, sample))
     if plan.distinct:
         inner = ", ".join(text for text, _ in _distinct_columns(writer, plan, alias))
         table = f"{plan.type.table} {alias}"
@@ -90,6 +90,12 @@ def _where(writer: Writer, plan: ReadPlan, alias: str) -> list[str]:
     if plan.where is not None:
         parts.append(condition(writer, plan.where, {(0, ()): alias}))
     return parts
+
+
+def _among(writer: Writer, alias: str, ids: list[int]) -> str:
+    name = f"p{len(writer.parameters) + 1}"
+    writer.parameters[name] = writer.dialect.encode_set(ids)
+    return writer.dialect.sets(f"{alias}.id", writer.dialect.placeholder(name))
 
 
 def belongs(writer: Writer, hops: tuple[Hop, ...], alias: str) -> list[str]:

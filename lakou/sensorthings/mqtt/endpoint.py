@@ -1,0 +1,387 @@
+"""All MQTT connections of a process: who may connect, which session is whose, who is subscribed to what.
+
+The listener is opened by `server`; WebSocket connections come through `websocket`. Credentials are asked again twice a
+second, so that a revoked token ends its connections within a second (trust R7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import socket
+from collections import Counter
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from lakou.kernel.errors import LakouError
+from lakou.sensorthings import writing
+from lakou.sensorthings.access import ANONYMOUS, Principal
+from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS
+from lakou.sensorthings.mqtt import topics, wire
+from lakou.sensorthings.mqtt.client import RECEIVE_MAXIMUM, Client
+from lakou.sensorthings.mqtt.counts import Counts
+from lakou.sensorthings.mqtt.notify import Notifier
+from lakou.sensorthings.mqtt.packets import V5, Connack, Connect, Publish, Will, Wish
+from lakou.sensorthings.mqtt.publishing import Publishing
+from lakou.sensorthings.mqtt.reasons import Reason
+from lakou.sensorthings.mqtt.sessions import WINDOW, Session, SessionKey, Subscription
+from lakou.sensorthings.mqtt.subscriptions import Group, Index, key_of, needs_first
+from lakou.sensorthings.mqtt.topics import Topic, TopicError
+from lakou.sensorthings.rates import network
+
+if TYPE_CHECKING:
+    from lakou.sensorthings.service import Service
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 0.5
+DRAIN_S = 5.0
+BACKLOG = 1024
+LONGEST_KEEP_ALIVE_S = 3_600
+MAX_CLIENT_ID = 256
+
+
+class Endpoint:
+    """See the module."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.limits = service.limits
+        self.counts = Counts()
+        self.port: int | None = None
+        self.notifier = Notifier(Index(), service.readers, self.limits)
+        self.sessions: dict[SessionKey, Session] = {}
+        self._clients: set[Client] = set()
+        self._by_token: Counter[int] = Counter()
+        self._by_address: Counter[str] = Counter()
+        self._gone_at: dict[SessionKey, float] = {}
+        self._wills: dict[SessionKey, asyncio.TimerHandle] = {}
+        self._http_port = 80
+        self._server: asyncio.Server | None = None
+        self._checking: asyncio.Task[None] | None = None
+        self._end_following: Callable[[], None] = lambda: None
+        self.stopping = False
+
+    # ── life ──
+
+    async def start(self, listener: socket.socket, http_port: int) -> None:
+        """Serve the connections of a bound socket; `http_port` is where the links in messages lead."""
+        loop = asyncio.get_running_loop()
+        self.stopping = False
+        self.port = listener.getsockname()[1]
+        self._http_port = http_port
+        self._end_following = self.service.feed.follow(self.notifier.commit)
+        self._server = await loop.create_server(lambda: Client(self), sock=listener, backlog=BACKLOG)
+        self._checking = asyncio.create_task(self._check(), name="lakou-mqtt-check")
+
+    async def stop(self) -> None:
+        """Take nothing more, acknowledge what is under way, tell every client, and close."""
+        if self._server is None:
+            return
+        self.stopping = True
+        self._server.close()
+        for client in self._clients:
+            client.hold("stopping", True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                for client in list(self._clients):
+                    await client.publishing.settled()
+        if self._checking is not None:
+            self._checking.cancel()
+        for timer in self._wills.values():
+            timer.cancel()
+        for client in list(self._clients):
+            client.close(Reason.SHUTTING_DOWN)
+        self._end_following()
+        await self.notifier.stop()
+        await asyncio.sleep(0)
+        self._server = None
+        self.port = None
+
+    async def _check(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_S)
+            now = monotonic()
+            for client in list(self._clients):
+                client.check(now)
+            for key, gone in list(self._gone_at.items()):
+                session = self.sessions.get(key)
+                if session is None or now - gone > session.expiry_s:
+                    self._forget(key)
+
+    # ── connections ──
+
+    def opened(self, client: Client) -> bool:
+        """A connection is there; False when there are too many."""
+        if self.stopping or len(self._clients) >= self.limits.mqtt_connections:
+            self.counts.turned_away += 1
+            return False
+        self._clients.add(client)
+        self.counts.connections += 1
+        return True
+
+    def gone(self, client: Client, *, with_will: bool) -> None:
+        """A connection has ended."""
+        if client not in self._clients:
+            return
+        self._clients.discard(client)
+        self.counts.connections -= 1
+        session = client.session
+        if session is None:
+            return
+        self._uncount(client)
+        will = client.connect.will if client.connect is not None else None
+        if will is not None and with_will and not self.stopping:
+            self._arm_will(client, session, will)
+        if session.line is client:
+            self._leave(session)
+
+    def _leave(self, session: Session) -> None:
+        session.line = None
+        if not session.expiry_s:
+            self._forget(session.key)
+            return
+        self._gone_at[session.key] = monotonic()
+
+    def _forget(self, key: SessionKey) -> None:
+        self._gone_at.pop(key, None)
+        session = self.sessions.pop(key, None)
+        if session is not None:
+            for subscription in session.subscriptions.values():
+                self.notifier.index.leave(subscription.group, session)
+            session.subscriptions.clear()
+
+    def _count(self, client: Client) -> bool:
+        """Whether one more connection of this credential is allowed; it is counted then."""
+        if client.principal.id:
+            if self._by_token[client.principal.id] >= self.limits.mqtt_connections_token:
+                return False
+            self._by_token[client.principal.id] += 1
+            return True
+        place = network(client.address) if client.address else None
+        if place is not None:
+            if self._by_address[place] >= self.limits.mqtt_connections_anonymous:
+                return False
+            self._by_address[place] += 1
+        return True
+
+    def _uncount(self, client: Client) -> None:
+        if client.principal.id:
+            counter, key = self._by_token, client.principal.id
+            counter[key] -= 1
+            if counter[key] <= 0:
+                del counter[key]
+        elif client.address and (place := network(client.address)) is not None:
+            self._by_address[place] -= 1
+            if self._by_address[place] <= 0:
+                del self._by_address[place]
+
+    # ── CONNECT ──
+
+    async def admit(self, client: Client, packet: Connect) -> None:
+        """Answer a CONNECT: check the credential, find or make the session, take it over."""
+        if "authentication_method" in packet.properties:
+            client.refuse(Reason.BAD_METHOD, "The only authentication is a token's name and the token")
+            return
+        try:
+            client.principal, client.authorization = self._credential(packet)
+            if packet.will is not None:
+                self._check_will(client, packet.will, packet.version)
+        except LakouError as error:
+            self.counts.turned_away += 1
+            client.refuse(Reason.BAD_CREDENTIALS, error.message)
+            return
+        except TopicError as error:
+            client.refuse(error.reason, error.message)
+            return
+        if len(packet.client_id) > MAX_CLIENT_ID or (
+            packet.version != V5 and not packet.client_id and not packet.clean
+        ):
+            client.refuse(Reason.CLIENT_ID_INVALID, f"A client id has at most {MAX_CLIENT_ID} characters")
+            return
+        if not self._count(client):
+            self.counts.turned_away += 1
+            client.authorization, client.principal = None, ANONYMOUS
+            client.refuse(Reason.QUOTA if packet.version == V5 else Reason.SERVER_BUSY, "Too many connections")
+            return
+        rates = self.limits.rate_device if client.principal.role == "device" else self.limits.rate_signed
+        client.limited = rates > 0 and client.address is not None and network(client.address) is not None
+        assigned = "" if packet.client_id else "lakou-" + secrets.token_hex(8)
+        session, present = await self._session(client, packet, packet.client_id or assigned)
+        self._accept(client, packet, session, present, assigned)
+
+    def _credential(self, packet: Connect) -> tuple[Principal, str | None]:
+        """The principal of a CONNECT, and what to ask for it again; raises Unauthorized."""
+        if packet.user is None and packet.password is None:
+            return ANONYMOUS, None
+        try:
+            authorization = "Bearer " + (packet.password or b"").decode("ascii")
+        except UnicodeDecodeError:
+            authorization = "Bearer ?"
+        principal = self.service.authority.principal(authorization)
+        if principal.name != packet.user:
+            self.service.authority.principal("Bearer ?")  # refused in the same words as an unknown token
+        return principal, authorization
+
+    def _check_will(self, client: Client, will: Will, version: int) -> None:
+        if will.retain and version == V5:
+            raise TopicError(Reason.RETAIN_UNSUPPORTED, "Nothing is retained here")
+        topics.write_target(will.topic, DEFAULT_LIMITS)
+        try:
+            writing.check_writer(client.principal)
+        except LakouError as error:
+            raise TopicError(Reason.NOT_AUTHORISED, error.message) from None
+
+    async def _session(self, client: Client, packet: Connect, client_id: str) -> tuple[Session, bool]:
+        """The session of a credential and client id, and whether it was there; the older connection is ended."""
+        key: SessionKey = (client.principal.id, client_id)
+        if client.principal is ANONYMOUS:
+            key = (0, secrets.token_hex(16))  # without a credential nothing says that it is the same client
+        if (timer := self._wills.pop(key, None)) is not None:
+            timer.cancel()
+        session = self.sessions.get(key)
+        if session is not None and isinstance(session.line, Client):
+            session.line.close(Reason.TAKEN_OVER, "The session goes on over another connection")
+            session.line = None
+        if session is not None and packet.clean:
+            self._forget(key)
+            session = None
+        present = session is not None
+        if session is None:
+            session = self.sessions[key] = Session(key, self.counts, self.limits.mqtt_backlog)
+        self._gone_at.pop(key, None)
+        return session, present
+
+    def _accept(self, client: Client, packet: Connect, session: Session, present: bool, assigned: str) -> None:
+        client.window = min(packet.properties.get("receive_maximum", 0xFFFF), WINDOW)
+        client.largest = packet.properties.get("maximum_packet_size", wire.MAX_VARINT)
+        client.tells_problems = bool(packet.properties.get("request_problem", 1))
+        wanted = packet.properties.get("session_expiry", 0) if packet.version == V5 else 0 if packet.clean else 2**32
+        session.expiry_s = 0 if client.principal is ANONYMOUS else min(wanted, self.limits.mqtt_session_s)
+        keep_alive = packet.keep_alive
+        told: wire.Properties = {}
+        if packet.version == V5:
+            told = {
+                "session_expiry": session.expiry_s,
+                "receive_maximum": RECEIVE_MAXIMUM,
+                "retain_available": 0,
+                "maximum_packet_size": self.limits.mqtt_packet_bytes,
+                "wildcard_available": 0,
+                "identifiers_available": 0,
+                "shared_available": 0,
+            }
+            if not keep_alive or keep_alive > LONGEST_KEEP_ALIVE_S:
+                keep_alive = told["server_keep_alive"] = LONGEST_KEEP_ALIVE_S
+            if assigned:
+                told["assigned_client_id"] = assigned
+        client.accept(session, Connack(present, 0, told), keep_alive)
+
+    # ── wills ──
+
+    def _arm_will(self, client: Client, session: Session, will: Will) -> None:
+        delay = min(will.properties.get("will_delay", 0), session.expiry_s)
+        principal = client.principal
+        loop = asyncio.get_running_loop()
+        if session.line is not client and session.line is not None:
+            delay = 0  # taken over: MQTT 5 §3.1.2.5 publishes at once when there is no delay, never when it goes on
+            if will.properties.get("will_delay", 0):
+                return
+        self._wills[session.key] = loop.call_later(delay, self._publish_will, session.key, principal, will)
+
+    def _publish_will(self, key: SessionKey, principal: Principal, will: Will) -> None:
+        self._wills.pop(key, None)
+        publishing = Publishing(self.service, _Absent(principal), self.counts)
+        publishing.publish(Publish(will.topic, will.payload, properties=will.properties))
+        publishing.submit()
+
+    # ── SUBSCRIBE ──
+
+    def base_of(self, client: Client) -> str:
+        """The service root in the links of a client's messages: as set, else as this client reached the machine."""
+        if self.service.config.base_url is not None:
+            return self.service.config.base_url.rstrip("/") + "/sta/v1.1"
+        return client.base or f"http://{client.reached}:{self._http_port}/sta/v1.1"
+
+    async def subscribe(self, client: Client, session: Session, wishes: tuple[Wish, ...]) -> tuple[list[int], str]:
+        """Subscribe a session; the reason for each wish, and words for the first refusal."""
+        reasons: list[int] = []
+        message = ""
+        for wish in wishes:
+            try:
+                topic = topics.read_filter(wish.topic, self.limits)
+                if wish.topic not in session.subscriptions and len(session.subscriptions) >= self.limits.mqtt_topics:
+                    raise TopicError(Reason.QUOTA, f"A session has at most {self.limits.mqtt_topics} topics")
+                await self._join(client, session, topic, min(wish.qos, 1))
+                reasons.append(min(wish.qos, 1))
+            except TopicError as error:
+                reasons.append(error.reason)
+                message = message or error.message
+        return reasons, message
+
+    async def _join(self, client: Client, session: Session, topic: Topic, qos: int) -> None:
+        index, base = self.notifier.index, self.base_of(client)
+        group = index.groups.get(key_of(topic, client.principal, base))
+        if group is None:
+            group = Group(topic, client.principal, base, self.limits)
+            if needs_first(topic):
+                await self.notifier.first(group)
+            group = index.groups.get(group.key, group)
+        if client.closed:
+            return
+        before = session.subscriptions.get(topic.text)
+        if before is not None and before.group is not group:
+            index.leave(before.group, session)
+        group.members[session] = qos
+        if group.key not in index.groups:
+            index.add(group)
+        session.subscriptions[topic.text] = Subscription(group, qos)
+
+    async def unsubscribe(self, session: Session, texts: tuple[str, ...]) -> list[int]:
+        """End subscriptions; a reason for each."""
+        reasons: list[int] = []
+        for text in texts:
+            found = session.subscriptions.pop(text, None)
+            if found is not None:
+                self.notifier.index.leave(found.group, session)
+            reasons.append(Reason.NO_SUBSCRIPTION if found is None else Reason.SUCCESS)
+        return reasons
+
+    def move(self, client: Client, session: Session) -> None:
+        """The rights of a client have changed: its subscriptions move to groups with the new ones."""
+        log.info("%s: the rights have changed", client.principal.name)
+        for text, subscription in list(session.subscriptions.items()):
+            topic = topics.read_filter(text, self.limits)
+            key = key_of(topic, client.principal, self.base_of(client))
+            group = self.notifier.index.groups.get(key)
+            if group is None:
+                group = Group(topic, client.principal, key[2], self.limits)
+            self.notifier.index.leave(subscription.group, session)
+            group.members[session] = subscription.qos
+            if key not in self.notifier.index.groups:
+                self.notifier.index.add(group)
+            session.subscriptions[text] = Subscription(group, subscription.qos, subscription.since)
+
+
+class _Absent:
+    """The sender of a will: nobody is there any more."""
+
+    version = V5
+    tells_problems = False
+
+    def __init__(self, principal: Principal) -> None:
+        self.principal = principal
+
+    def send(self, data: bytes) -> None:
+        """There is nobody to tell."""
+
+    def hold(self, why: str, on: bool) -> None:
+        """There is nothing to read."""
+
+    def lost_store(self) -> None:
+        log.warning("A will of %s could not be stored: the store does not answer", self.principal.name)
+
+    def recorded(self, packet_id: int, *, taken: bool) -> None:
+        """Wills have no packet identifier."""
