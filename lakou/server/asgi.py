@@ -24,6 +24,7 @@ from lakou.kernel import jsontext
 from lakou.kernel.errors import LakouError
 from lakou.sensorthings import http, openapi
 from lakou.sensorthings.access import ANONYMOUS
+from lakou.sensorthings.mqtt import websocket
 from lakou.sensorthings.service import Service
 from lakou.server import metrics, processes, static
 from lakou.server.config import Config
@@ -49,11 +50,11 @@ class Dispatcher:
         self._authority = authority
         self._civic = cast(Application, ASGIHandler())
         self._static = static.StaticFiles()
-        self._counts = metrics.Counts()
+        self._counts = metrics.Counts(service.mqtt.counts)
         self._ready = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI 3.0: `http` and `lifespan`; anything else is closed."""
+        """ASGI 3.0: `http`, `lifespan`, and `websocket` for MQTT; any other websocket is closed."""
         if scope["type"] == "http":
             path: str = scope["path"]
             data_plane = self._config.role != "civic"
@@ -77,6 +78,11 @@ class Dispatcher:
                 await self._pages(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == "/mqtt" and self._config.role != "civic":
+            self._counts.requests["mqtt"] += 1
+            seen = {**scope, "scheme": "https" if scope["scheme"] == "wss" else "http"}
+            base = http.base_url(self._service, seen, dict(scope["headers"]))
+            await websocket.serve(self._service.mqtt, scope, receive, send, base)
         else:
             await send({"type": "websocket.close", "code": 1000})
 

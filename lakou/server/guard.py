@@ -21,6 +21,7 @@ BODY_BYTES_PER_S = 1024
 CHECK_EVERY_S = 2.0
 # After an early answer (413) the rest is read and thrown away up to here, so that the client sees the answer.
 DISCARD_BYTES = 64 * 1024 * 1024
+WEBSOCKET = b"/mqtt"
 TOO_LONG = (431, "too_large", "The request's header is too long")
 
 
@@ -73,6 +74,19 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             super().shutdown()
 
+    def _should_upgrade(self) -> bool:
+        """Only MQTT is spoken over a WebSocket; anywhere else an upgrade is not taken up (RFC 9110 §7.8)."""
+        return self.url.partition(b"?")[0] == WEBSOCKET and super()._should_upgrade()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An upgrade that is not taken up is nothing to warn of."""
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on the WebSocket has the connection; its own pings watch over it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().handle_websocket_upgrade()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._phase, self._since, self._served = "head", self.loop.time(), True
@@ -102,7 +116,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self._phase, self._since = "body", self.loop.time()
-        self._is_stream = self.scope["path"] == "/live"
+        self._is_stream = self.scope.get("path") == "/live"
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

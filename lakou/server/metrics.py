@@ -13,15 +13,24 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from lakou import __version__
 from lakou.kernel.errors import Forbidden, Unauthorized
 from lakou.sensorthings.access import Principal
+from lakou.sensorthings.mqtt import counts as mqtt
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
-PARTS = ("sensorthings", "live", "pages", "static", "state")
+PARTS = ("sensorthings", "live", "mqtt", "pages", "static", "state")
+_MQTT = (
+    ("published", "Observations stored from MQTT"),
+    ("refused", "Messages to MQTT that were not stored"),
+    ("sent", "Messages sent to MQTT subscribers"),
+    ("dropped", "Messages that an MQTT subscriber was too slow for"),
+    ("turned_away", "MQTT connections refused or ended for what they sent"),
+)
 
 
 class Counts:
     """Requests since the start, by part. A plain dictionary: the hot path pays one addition."""
 
-    def __init__(self) -> None:
+    def __init__(self, mqtt: mqtt.Counts) -> None:
+        self._mqtt = mqtt
         self.requests = dict.fromkeys(PARTS, 0)
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -34,6 +43,11 @@ class Counts:
         for part, count in self.requests.items():
             requests.add_metric([part], count)
         yield requests
+        for name, meaning in _MQTT:
+            family = CounterMetricFamily(f"lakou_mqtt_{name}", meaning)
+            family.add_metric([], getattr(self._mqtt, name))
+            yield family
+        yield GaugeMetricFamily("lakou_mqtt_connections", "Open MQTT connections", value=self._mqtt.connections)
         version = GaugeMetricFamily("lakou_build_info", "The running version", labels=["version"])
         version.add_metric([__version__], 1)
         yield version

@@ -22,6 +22,8 @@ from lakou.server.guard import GuardedProtocol
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
 DRAIN_S = 10
+# A frame holds at most one read's worth of MQTT packets; a packet may be split over frames.
+WEBSOCKET_BYTES = 512 * 1024
 
 
 def bind(host: str, port: int, *, option: str = "port", shared: bool = False) -> socket.socket:
@@ -94,7 +96,9 @@ def run(config: Config, listener: socket.socket) -> None:
         port=config.port,
         loop="uvloop",
         http=GuardedProtocol,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=WEBSOCKET_BYTES,
+        ws_per_message_deflate=False,
         lifespan="on",
         workers=config.workers,
         log_config=None,

@@ -74,6 +74,7 @@ class Client(asyncio.Protocol):
         self.tells_problems = True
         self.is_slow = False
         self.limited = False
+        self.counted = False
         self.closed = False
         self.publishing = Publishing(endpoint.service, self, endpoint.counts)
         self._transport: asyncio.Transport | None = None

@@ -23,6 +23,7 @@ from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS
 from lakou.sensorthings.mqtt import topics, wire
 from lakou.sensorthings.mqtt.client import RECEIVE_MAXIMUM, Client
 from lakou.sensorthings.mqtt.counts import Counts
+from lakou.sensorthings.mqtt.durable import Durable
 from lakou.sensorthings.mqtt.notify import Notifier
 from lakou.sensorthings.mqtt.packets import V5, Connack, Connect, Publish, Will, Wish
 from lakou.sensorthings.mqtt.publishing import Publishing
@@ -31,6 +32,7 @@ from lakou.sensorthings.mqtt.sessions import WINDOW, Session, SessionKey, Subscr
 from lakou.sensorthings.mqtt.subscriptions import Group, Index, key_of, needs_first
 from lakou.sensorthings.mqtt.topics import Topic, TopicError
 from lakou.sensorthings.rates import network
+from lakou.sensorthings.store.changes import Cursor
 
 if TYPE_CHECKING:
     from lakou.sensorthings.service import Service
@@ -53,6 +55,7 @@ class Endpoint:
         self.counts = Counts()
         self.port: int | None = None
         self.notifier = Notifier(Index(), service.readers, self.limits)
+        self.durable = Durable(service, self.counts, self._taken_over)
         self.sessions: dict[SessionKey, Session] = {}
         self._clients: set[Client] = set()
         self._by_token: Counter[int] = Counter()
@@ -62,7 +65,9 @@ class Endpoint:
         self._http_port = 80
         self._server: asyncio.Server | None = None
         self._checking: asyncio.Task[None] | None = None
-        self._end_following: Callable[[], None] = lambda: None
+        self._following: list[Callable[[], None]] = []
+        self._admitting = asyncio.Lock()
+        self._cleaning: set[asyncio.Task[None]] = set()
         self.stopping = False
 
     # ── life ──
@@ -73,7 +78,9 @@ class Endpoint:
         self.stopping = False
         self.port = listener.getsockname()[1]
         self._http_port = http_port
-        self._end_following = self.service.feed.follow(self.notifier.commit)
+        feed = self.service.feed
+        self._following = [feed.follow(self.notifier.commit), feed.follow(self.durable.commit)]
+        self.durable.start()
         self._server = await loop.create_server(lambda: Client(self), sock=listener, backlog=BACKLOG)
         self._checking = asyncio.create_task(self._check(), name="lakou-mqtt-check")
 
@@ -95,9 +102,12 @@ class Endpoint:
             timer.cancel()
         for client in list(self._clients):
             client.close(Reason.SHUTTING_DOWN)
-        self._end_following()
+        for end in self._following:
+            end()
         await self.notifier.stop()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the connections end, and leave their places
+        await asyncio.gather(*self._cleaning, return_exceptions=True)
+        await self.durable.stop()
         self._server = None
         self.port = None
 
@@ -129,10 +139,10 @@ class Endpoint:
             return
         self._clients.discard(client)
         self.counts.connections -= 1
+        self._uncount(client)
         session = client.session
         if session is None:
             return
-        self._uncount(client)
         will = client.connect.will if client.connect is not None else None
         if will is not None and with_will and not self.stopping:
             self._arm_will(client, session, will)
@@ -140,35 +150,63 @@ class Endpoint:
             self._leave(session)
 
     def _leave(self, session: Session) -> None:
+        """Nobody is connected to a session any more."""
         session.line = None
         if not session.expiry_s:
+            stored = bool(session.key[0]) and any(s.since is not None for s in session.subscriptions.values())
             self._forget(session.key)
+            if stored:
+                self._clean_up(session.key)
             return
+        self.durable.leave(session)
         self._gone_at[session.key] = monotonic()
 
+    def _clean_up(self, key: SessionKey) -> None:
+        async def run() -> None:
+            with contextlib.suppress(LakouError):  # it ends by itself when its time is over
+                await self.durable.forget(key)
+
+        task = asyncio.get_running_loop().create_task(run(), name="lakou-mqtt-forget")
+        self._cleaning.add(task)
+        task.add_done_callback(self._cleaning.discard)
+
     def _forget(self, key: SessionKey) -> None:
+        """Remove a session from memory."""
         self._gone_at.pop(key, None)
         session = self.sessions.pop(key, None)
         if session is not None:
-            for subscription in session.subscriptions.values():
-                self.notifier.index.leave(subscription.group, session)
+            self.durable.leave(session)
             session.subscriptions.clear()
+
+    def _taken_over(self, session: Session) -> None:
+        """A session goes on over another connection, here or in another process."""
+        line = session.line
+        session.line = None
+        self.durable.leave(session)
+        if isinstance(line, Client):
+            line.close(Reason.TAKEN_OVER, "The session goes on over another connection")
 
     def _count(self, client: Client) -> bool:
         """Whether one more connection of this credential is allowed; it is counted then."""
+        client.counted = True
         if client.principal.id:
             if self._by_token[client.principal.id] >= self.limits.mqtt_connections_token:
+                client.counted = False
                 return False
             self._by_token[client.principal.id] += 1
             return True
         place = network(client.address) if client.address else None
         if place is not None:
             if self._by_address[place] >= self.limits.mqtt_connections_anonymous:
+                client.counted = False
                 return False
             self._by_address[place] += 1
         return True
 
     def _uncount(self, client: Client) -> None:
+        if not client.counted:
+            return
+        client.counted = False
         if client.principal.id:
             counter, key = self._by_token, client.principal.id
             counter[key] -= 1
@@ -210,8 +248,24 @@ class Endpoint:
         rates = self.limits.rate_device if client.principal.role == "device" else self.limits.rate_signed
         client.limited = rates > 0 and client.address is not None and network(client.address) is not None
         assigned = "" if packet.client_id else "lakou-" + secrets.token_hex(8)
-        session, present = await self._session(client, packet, packet.client_id or assigned)
-        self._accept(client, packet, session, present, assigned)
+        key: SessionKey = (client.principal.id, packet.client_id or assigned)
+        if client.principal is ANONYMOUS:
+            key = (0, secrets.token_hex(16))  # without a credential nothing says that it is the same client
+        async with self._admitting:
+            session, place = await self._session(key, clean=packet.clean)
+            if client.closed:
+                self._gone_at[key] = monotonic()
+                return
+            present = session is not None
+            if session is None:
+                session = self.sessions[key] = Session(key, self.counts, self.limits.mqtt_backlog)
+            self._accept(client, packet, session, present, assigned)
+        base = self.base_of(client)
+        for subscription in session.subscriptions.values():
+            if not (subscription.qos and session.expiry_s):
+                await self._hear(session, subscription, client.principal, base)
+        if place is not None:
+            self.durable.resume(session, place, client.principal, base)
 
     def _credential(self, packet: Connect) -> tuple[Principal, str | None]:
         """The principal of a CONNECT, and what to ask for it again; raises Unauthorized."""
@@ -235,25 +289,28 @@ class Endpoint:
         except LakouError as error:
             raise TopicError(Reason.NOT_AUTHORISED, error.message) from None
 
-    async def _session(self, client: Client, packet: Connect, client_id: str) -> tuple[Session, bool]:
-        """The session of a credential and client id, and whether it was there; the older connection is ended."""
-        key: SessionKey = (client.principal.id, client_id)
-        if client.principal is ANONYMOUS:
-            key = (0, secrets.token_hex(16))  # without a credential nothing says that it is the same client
+    async def _session(self, key: SessionKey, *, clean: bool) -> tuple[Session | None, Cursor | None]:
+        """The session with this key if it goes on, and its place in the change log; an older connection is ended."""
         if (timer := self._wills.pop(key, None)) is not None:
             timer.cancel()
-        session = self.sessions.get(key)
-        if session is not None and isinstance(session.line, Client):
-            session.line.close(Reason.TAKEN_OVER, "The session goes on over another connection")
-            session.line = None
-        if session is not None and packet.clean:
+        known = self.sessions.get(key)
+        if known is not None and known.line is not None:
+            self._taken_over(known)
+        place: Cursor | None = None
+        if clean and known is not None:
             self._forget(key)
-            session = None
-        present = session is not None
-        if session is None:
-            session = self.sessions[key] = Session(key, self.counts, self.limits.mqtt_backlog)
+            known = None
+        if key[0] and await self.durable.is_stored(key):
+            if clean:
+                await self.durable.forget(key)
+            elif (found := await self.durable.claim(key, known)) is not None:
+                known, place = found
+                if not any(subscription.qos for subscription in known.subscriptions.values()):
+                    place = None
+        if known is not None:
+            self.sessions[key] = known
         self._gone_at.pop(key, None)
-        return session, present
+        return known, place
 
     def _accept(self, client: Client, packet: Connect, session: Session, present: bool, assigned: str) -> None:
         client.window = min(packet.properties.get("receive_maximum", 0xFFFF), WINDOW)
@@ -322,22 +379,40 @@ class Endpoint:
         return reasons, message
 
     async def _join(self, client: Client, session: Session, topic: Topic, qos: int) -> None:
-        index, base = self.notifier.index, self.base_of(client)
-        group = index.groups.get(key_of(topic, client.principal, base))
+        before = session.subscriptions.get(topic.text)
+        subscription = Subscription(topic, qos)
+        if session.expiry_s:
+            subscription.group, subscription.index = (None, None) if before is None else (before.group, before.index)
+            session.subscriptions[topic.text] = subscription
+            await self.durable.subscribe(session, subscription, client.principal, self.base_of(client))
+        if qos and session.expiry_s:
+            return
+        await self._hear(session, subscription, client.principal, self.base_of(client))
+        if client.closed:
+            self._unhear(session, subscription)
+            return
+        if before is not None and before is not subscription and before.group is not subscription.group:
+            self._unhear(session, before)
+        session.subscriptions[topic.text] = subscription
+
+    async def _hear(self, session: Session, subscription: Subscription, principal: Principal, base: str) -> None:
+        """Let a session hear what is committed from now on, in the group of its topic and rights."""
+        index = self.notifier.index
+        topic = subscription.topic
+        group = index.groups.get(key_of(topic, principal, base))
         if group is None:
-            group = Group(topic, client.principal, base, self.limits)
+            group = Group(topic, principal, base, self.limits)
             if needs_first(topic):
                 await self.notifier.first(group)
             group = index.groups.get(group.key, group)
-        if client.closed:
-            return
-        before = session.subscriptions.get(topic.text)
-        if before is not None and before.group is not group:
-            index.leave(before.group, session)
-        group.members[session] = qos
-        if group.key not in index.groups:
-            index.add(group)
-        session.subscriptions[topic.text] = Subscription(group, qos)
+        self._unhear(session, subscription)
+        index.join(group, session, subscription.qos)
+        subscription.group, subscription.index = group, index
+
+    def _unhear(self, session: Session, subscription: Subscription) -> None:
+        if subscription.group is not None and subscription.index is not None:
+            subscription.index.leave(subscription.group, session)
+            subscription.group = subscription.index = None
 
     async def unsubscribe(self, session: Session, texts: tuple[str, ...]) -> list[int]:
         """End subscriptions; a reason for each."""
@@ -345,24 +420,25 @@ class Endpoint:
         for text in texts:
             found = session.subscriptions.pop(text, None)
             if found is not None:
-                self.notifier.index.leave(found.group, session)
+                self._unhear(session, found)
+                if found.since is not None:
+                    await self.durable.unsubscribe(session, text)
             reasons.append(Reason.NO_SUBSCRIPTION if found is None else Reason.SUCCESS)
         return reasons
 
     def move(self, client: Client, session: Session) -> None:
         """The rights of a client have changed: its subscriptions move to groups with the new ones."""
         log.info("%s: the rights have changed", client.principal.name)
-        for text, subscription in list(session.subscriptions.items()):
-            topic = topics.read_filter(text, self.limits)
-            key = key_of(topic, client.principal, self.base_of(client))
-            group = self.notifier.index.groups.get(key)
-            if group is None:
-                group = Group(topic, client.principal, key[2], self.limits)
-            self.notifier.index.leave(subscription.group, session)
-            group.members[session] = subscription.qos
-            if key not in self.notifier.index.groups:
-                self.notifier.index.add(group)
-            session.subscriptions[text] = Subscription(group, subscription.qos, subscription.since)
+        base = self.base_of(client)
+        for subscription in session.subscriptions.values():
+            index = subscription.index
+            if index is None:
+                continue
+            key = key_of(subscription.topic, client.principal, base)
+            group = index.groups.get(key) or Group(subscription.topic, client.principal, base, self.limits)
+            self._unhear(session, subscription)
+            index.join(group, session, subscription.qos)
+            subscription.group, subscription.index = group, index
 
 
 class _Absent:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from lakou.kernel.errors import LakouError
+from lakou.kernel.errors import LakouError, Unavailable
 from lakou.sensorthings.access import ADMIN
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.model import BY_NAME, DATASTREAM, MULTI_DATASTREAM, OBSERVATION, EntityType
@@ -80,9 +80,13 @@ def heard(index: Index, commit: Commit) -> Heard:
 
 
 class Notifier:
-    """Tells the groups of an index of commits, in order. `readers` gives the readers while the store is open."""
+    """Tells the groups of an index of commits, in order. `readers` gives the readers while the store is open.
 
-    def __init__(self, index: Index, readers: Callable[[], Readers], limits: Limits) -> None:
+    A `patient` one raises Unavailable while the store does not answer, to be asked again; else the messages are lost.
+    """
+
+    def __init__(self, index: Index, readers: Callable[[], Readers], limits: Limits, *, patient: bool = False) -> None:
+        self._patient = patient
         self.index = index
         self._readers = readers
         self._limits = limits
@@ -115,8 +119,19 @@ class Notifier:
                 waiting, self._waiting = self._waiting, {}
                 changed, self._changed = self._changed, {}
                 await self.read_and_tell(waiting, changed)
+        except LakouError as error:
+            log.warning("Messages are missing: %s", error.message)
+        except Exception:  # the edge: what cannot be told must not end the telling
+            log.exception("Messages could not be told")
         finally:
             self._task = None
+
+    async def tell(self, commit: Commit) -> None:
+        """Tell of a commit, and be done with it."""
+        found = heard(self.index, commit)
+        tell_direct(found.direct)
+        if found.asked or found.changed:
+            await self.read_and_tell(found.asked, found.changed)
 
     async def read_and_tell(self, asked: Asked, changed: Iterable[tuple[EntityType, int]]) -> None:
         """Read what was asked for and tell it; what cannot be read now is logged and left out."""
@@ -134,6 +149,8 @@ class Notifier:
                         if is_news(group, message, sure=wanted[message.about]):
                             group.tell(message)
                 except LakouError as error:
+                    if self._patient and isinstance(error, Unavailable):
+                        raise
                     log.warning("Messages of %s are missing: %s", group.topic.text[:120], error.message)
 
     async def messages(self, group: Group, ids: list[int]) -> list[Message]:

@@ -15,7 +15,8 @@ import msgspec
 from lakou.sensorthings.mqtt import wire
 from lakou.sensorthings.mqtt.counts import Counts
 from lakou.sensorthings.mqtt.packets import PUBLISH, V5
-from lakou.sensorthings.mqtt.subscriptions import Group, Message
+from lakou.sensorthings.mqtt.subscriptions import Group, Index, Message
+from lakou.sensorthings.mqtt.topics import Topic
 from lakou.sensorthings.store.changes import Cursor
 
 SessionKey = tuple[int, str]
@@ -38,12 +39,30 @@ class Line(Protocol):
     def send(self, data: bytes) -> None: ...
 
 
-class Subscription(msgspec.Struct):
-    """One topic of a session: what was granted, where it stands, and since when (for what is read from the log)."""
+class Source:
+    """Where a durable session's messages come from: an index that is told what the change log holds, in its order.
 
-    group: Group
+    Everything up to `position` was told; `telling` is the place of what is told now.
+    """
+
+    def __init__(self, position: Cursor) -> None:
+        self.index = Index()
+        self.position = position
+        self.telling = position
+
+
+class Subscription(msgspec.Struct):
+    """One topic of a session: what was granted, its group while it is heard, and where that group stands.
+
+    Of durable ones, `since` is the place in the change log from which on they hear, `seen` what was last told.
+    """
+
+    topic: Topic
     qos: int
+    group: Group | None = None
+    index: Index | None = None
     since: Cursor | None = None
+    seen: bytes | None = None
 
 
 class Waiting(msgspec.Struct):
@@ -54,7 +73,7 @@ class Waiting(msgspec.Struct):
 
 
 class Session:
-    """See the module. `line` is None while nobody is connected."""
+    """See the module. `line` is None while nobody is connected; `source` is that of a durable session."""
 
     def __init__(self, key: SessionKey, counts: Counts, backlog: int) -> None:
         self.key = key
@@ -64,15 +83,17 @@ class Session:
         self.inflight: dict[int, Waiting] = {}
         self.received: dict[int, bool] = {}
         """QoS 2 packet identifiers that were taken and not yet released; True once the message is stored."""
-        self.place: Cursor | None = None
-        """Everything of the change log up to here was offered (durable sessions)."""
-        self.before: Cursor | None = None
+        self.source: Source | None = None
+        self.heard_until: Cursor | None = None
+        """What the source tells up to here was heard already, from another source."""
         self.missed = 0
         self._counts = counts
         self._limit = backlog
         self._backlog: deque[Waiting] = deque()
         self._bytes = 0
         self._last_id = 0
+        self._sent_before: Cursor | None = None
+        self._sent: set[tuple[str, int]] = set()
 
     # ── from the index ──
 
@@ -83,14 +104,28 @@ class Session:
             if line is None or line.is_slow or not self._send_plain(line, message):
                 self._counts.dropped += 1
             return
+        before = None
+        if self.source is not None:
+            if self._had(message, self.source):
+                return
+            before = self.source.position
         if line is not None and not self._backlog and len(self.inflight) < line.window and not line.is_slow:
-            self._send(line, Waiting(message, self.before))
+            self._send(line, Waiting(message, before))
             return
-        self._backlog.append(Waiting(message, self.before))
+        self._backlog.append(Waiting(message, before))
         self._bytes += message.size
         while len(self._backlog) > self._limit or self._bytes > BACKLOG_BYTES:
             self._bytes -= self._backlog.popleft().message.size
             self.lose(1)
+
+    def _had(self, message: Message, source: Source) -> bool:
+        """Whether this was told before: by another source, before the subscription, or in a commit told in part."""
+        if self.heard_until is not None and source.telling <= self.heard_until:
+            return True
+        subscription = self.subscriptions.get(message.topic)
+        if subscription is None or (subscription.since is not None and source.telling <= subscription.since):
+            return True
+        return source.position == self._sent_before and (message.topic, message.about) in self._sent
 
     def lose(self, number: int) -> None:
         """Note messages that the client will not get."""
@@ -116,6 +151,11 @@ class Session:
             self.lose(1)
             return
         self.inflight[packet_id] = waiting
+        if waiting.before is not None:
+            if waiting.before != self._sent_before:
+                self._sent_before = waiting.before
+                self._sent.clear()
+            self._sent.add((waiting.message.topic, waiting.message.about))
         line.send(data)
         self._counts.sent += 1
 
@@ -166,14 +206,18 @@ class Session:
         """The place in the change log from which nothing that is unacknowledged would be missed."""
         if self.inflight:
             return next(iter(self.inflight.values())).before
-        return self._backlog[0].before if self._backlog else self.place
+        return self.unsent_place()
 
-    def park(self) -> Cursor | None:
-        """Forget what waits, for it can be read again; the place in the log to read it from."""
-        place = self._backlog[0].before if self._backlog else self.place
+    def unsent_place(self) -> Cursor | None:
+        """The place in the change log from which nothing that was not sent would be missed."""
+        if self._backlog:
+            return self._backlog[0].before
+        return None if self.source is None else self.source.position
+
+    def drop_backlog(self) -> None:
+        """Forget what waits: it is read again from the change log."""
         self._backlog.clear()
         self._bytes = 0
-        return place
 
     @property
     def waiting(self) -> int:

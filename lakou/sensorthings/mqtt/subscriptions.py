@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from lakou.kernel import time as clock
 from lakou.sensorthings.access import Principal
 from lakou.sensorthings.limits import Limits
-from lakou.sensorthings.model import OBSERVATION, EntityType
+from lakou.sensorthings.model import DATASTREAM, MULTI_DATASTREAM, OBSERVATION, EntityType
 from lakou.sensorthings.mqtt import topics
 from lakou.sensorthings.mqtt.topics import Form, Topic
 from lakou.sensorthings.plan.values import Hop, ReadPlan
@@ -178,7 +178,20 @@ class Index:
         for parent_kind in [p for p, by_id in self.parents.items() if not by_id]:
             del self.parents[parent_kind]
 
+    def join(self, group: Group, listener: Listener, qos: int) -> None:
+        """Let a listener hear what a group hears."""
+        group.members[listener] = qos
+        if group.key not in self.groups:
+            self.add(group)
+
     # ── what hears of an event ──
+
+    def streams(self) -> set[int] | None:
+        """The Datastreams whose Observations are heard of; None when it may be any."""
+        if self._observations or self._features or any(name == OBSERVATION.name for name, _ in self._entities):
+            return None
+        watched = {id_ for name, id_ in self._entities if name in (DATASTREAM.name, MULTI_DATASTREAM.name)}
+        return set(self._streams) | watched
 
     @property
     def hears_observations(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from lakou.kernel import time
-from lakou.sensorthings.sql.dialect import Micros
+from lakou.sensorthings.sql.dialect import Dialect, Micros, Statement
 from lakou.sensorthings.store.database import Row, Transaction
 
 KEPT = 1_000_000
@@ -38,18 +38,28 @@ class Entry(msgspec.Struct, frozen=True):
 
 def read(tx: Transaction, after: Cursor, limit: int = 1_000) -> list[Entry]:
     """The entries after a cursor, in order."""
-    if tx.dialect.name == "sqlite":
-        rows = tx.rows(
-            "select 0, seq, at, verb, type, first_id, last_id from change where seq > ? order by seq limit ?",
-            (after.seq, limit),
+    return entries(tx.read(after_cursor(tx.dialect, after, limit)))
+
+
+def after_cursor(dialect: Dialect, after: Cursor, limit: int = 1_000) -> Statement:
+    """Reads the entries after a cursor, in order; for `entries`."""
+    seq, transaction = dialect.placeholder("seq"), dialect.placeholder("transaction")
+    if dialect.name == "sqlite":
+        text = (
+            f"select 0, seq, at, verb, type, first_id, last_id from change where seq > {seq}"  # noqa: S608  placeholder
+            f" order by seq limit {limit:d}"
         )
-    else:
-        rows = tx.rows(
-            "select transaction::text::bigint, seq, at, verb, type, first_id, last_id from change"
-            " where (transaction, seq) > (?::text::xid8, ?) and transaction < pg_snapshot_xmin(pg_current_snapshot())"
-            " order by transaction, seq limit ?",
-            (str(after.transaction), after.seq, limit),
-        )
+        return Statement(text, {"seq": after.seq})
+    text = (
+        "select transaction::text::bigint, seq, at, verb, type, first_id, last_id from change"  # noqa: S608
+        f" where (transaction, seq) > ({transaction}::text::xid8, {seq})"
+        f" and transaction < pg_snapshot_xmin(pg_current_snapshot()) order by transaction, seq limit {limit:d}"
+    )
+    return Statement(text, {"transaction": str(after.transaction), "seq": after.seq})
+
+
+def entries(rows: list[Row]) -> list[Entry]:
+    """The entries of the rows of `after_cursor`."""
     return [_entry(row) for row in rows]
 
 
@@ -63,12 +73,13 @@ def cursor_of(tx: Transaction, reader: str) -> Cursor:
     rows = tx.rows(f"select {column}, seq from change_reader where name = ?", (reader,))  # noqa: S608  fixed text
     if rows:
         return Cursor(rows[0][0], rows[0][1])
-    last = _end(tx)
+    last = end(tx)
     advance(tx, reader, last)
     return last
 
 
-def _end(tx: Transaction) -> Cursor:
+def end(tx: Transaction) -> Cursor:
+    """The end of the log: what is committed and can be read is not after it."""
     if tx.dialect.name == "sqlite":
         ((seq,),) = tx.rows("select coalesce(max(seq), 0) from change")
         return Cursor(0, seq)
