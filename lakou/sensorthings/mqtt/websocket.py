@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lakou.sensorthings.mqtt.client import HIGH_WATER, Client
 
@@ -54,12 +54,14 @@ async def _read(link: Link, client: Client, receive: Receive, writing: asyncio.T
     try:
         while not writing.done():
             if link.is_held:
-                allowed: asyncio.Future[Any] = asyncio.ensure_future(link.may_read.wait())
-                await asyncio.wait({cast("asyncio.Future[Any]", writing), allowed}, return_when=asyncio.FIRST_COMPLETED)
+                allowed = asyncio.ensure_future(link.may_read.wait())
+                either: set[asyncio.Future[Any]] = {writing, allowed}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 allowed.cancel()
                 continue
             reading = reading or asyncio.ensure_future(receive())
-            await asyncio.wait([reading, writing], return_when=asyncio.FIRST_COMPLETED)
+            first: set[asyncio.Future[Any]] = {reading, writing}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():
                 return
             message, reading = reading.result(), None
