@@ -26,7 +26,7 @@ class Wire:
         self.version = version
         self.socket = socket.create_connection((host, port), timeout=TIMEOUT_S)
         self._buffer = b""
-        self._last_id = 0
+        self.last_id = 0
 
     def __enter__(self) -> Wire:
         return self
@@ -100,8 +100,8 @@ class Wire:
         return False
 
     def next_id(self) -> int:
-        self._last_id = self._last_id % 0xFFFF + 1
-        return self._last_id
+        self.last_id = self.last_id % 0xFFFF + 1
+        return self.last_id
 
 
 def publisher(

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0
+CONNECT_BYTES = 80_000
 PACKET_S = 30.0
 """A packet that has begun must be whole by then."""
 RECEIVE_MAXIMUM = 100
@@ -177,7 +178,7 @@ class Client(asyncio.Protocol):
         buffer = data if len(self._parts) == 1 else b"".join(self._parts)
         done = 0
         try:
-            found, end = packets.frames(buffer, self.endpoint.limits.mqtt_packet_bytes)
+            found, end = packets.frames(buffer, self._limit(buffer))
             for frame in found:
                 if self._held or self.closed:
                     break
@@ -191,6 +192,15 @@ class Client(asyncio.Protocol):
             return
         self.publishing.submit()
         self._keep(buffer[done:] if done else buffer, moved=done > 0)
+
+    def _limit(self, buffer: bytes) -> int:
+        """The largest packet; strangers get the room of a CONNECT, and only when they begin with one."""
+        limit = self.endpoint.limits.mqtt_packet_bytes
+        if self.connect is not None:
+            return limit
+        if buffer and buffer[0] != packets.CONNECT << 4:
+            raise PacketError("The first packet is a CONNECT", Reason.PROTOCOL_ERROR)
+        return min(limit, CONNECT_BYTES)
 
     def _keep(self, rest: bytes, *, moved: bool) -> None:
         """Keep what is not a whole packet yet, or may not be read now."""
