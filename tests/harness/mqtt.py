@@ -91,7 +91,7 @@ class Wire:
                     self.send(Ack(packets.PUBACK, packet.packet_id))
         return found
 
-    def silent(self, wait_s: float = 0.3) -> bool:
+    def silent(self, wait_s: float = 0.2) -> bool:
         """Whether nothing comes for a while."""
         try:
             self.read(wait_s)

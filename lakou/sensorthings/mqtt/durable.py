@@ -162,7 +162,7 @@ class Durable:
         task = self._catching_up.pop(session, None)
         if task is not None:
             task.cancel()
-        self._connected.pop(session, None)
+        was_connected = self._connected.pop(session, None) is not None
         place = session.safe_place()
         for subscription in session.subscriptions.values():
             if subscription.group is not None and subscription.index is not None:
@@ -172,7 +172,7 @@ class Durable:
         unsent = session.unsent_place()
         session.drop_backlog()
         session.source = None if unsent is None else Source(unsent)
-        if place is not None:
+        if was_connected and place is not None:
             self._leaving.append((session.key, session.expiry_s, place, session))
             self._left.set()
 

@@ -31,6 +31,9 @@ from tests.sensorthings import bodies
 from tests.sensorthings.caller import DEVICE
 from tests.sensorthings.mqtt.broker import Broker
 
+pytestmark = pytest.mark.parametrize("stores", ["sqlite"], indirect=True)
+"""What is tested here does not depend on the database."""
+
 OBSERVATIONS = "v1.1/Observations"
 
 

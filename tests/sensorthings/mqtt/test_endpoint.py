@@ -18,6 +18,9 @@ from tests.sensorthings import bodies
 from tests.sensorthings.caller import ADMIN, DEVICE, OTHER, READER
 from tests.sensorthings.mqtt.broker import Broker
 
+pytestmark = pytest.mark.parametrize("stores", ["sqlite"], indirect=True)
+"""What is tested here does not depend on the database."""
+
 
 def _stream(broker: Broker, **more: Any) -> int:
     thing = broker.make("Things", bodies.station(**more), who=DEVICE)

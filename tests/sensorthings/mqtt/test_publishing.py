@@ -83,33 +83,31 @@ def test_acknowledgements_come_in_the_order_of_the_messages(broker: Broker, stre
     assert len(broker.results(stream)) == 90 - len(refused)
 
 
-@pytest.mark.parametrize(
-    ("who", "topic", "payload", "reason"),
-    [
-        (DEVICE.name, "v1.1/Datastreams(9999)/Observations", TIMED, Reason.TOPIC_NAME_INVALID),
-        (DEVICE.name, "v1.1/Things", b'{"name":"x"}', Reason.TOPIC_NAME_INVALID),
-        (DEVICE.name, "nothing", TIMED, Reason.TOPIC_NAME_INVALID),
-        (DEVICE.name, None, b"", Reason.PAYLOAD_INVALID),
-        (DEVICE.name, None, b"21.5", Reason.PAYLOAD_INVALID),
-        (DEVICE.name, None, b'{"result":1e999}', Reason.PAYLOAD_INVALID),
-        (DEVICE.name, None, b'{"result":1,"phenomenonTime":"yesterday"}', Reason.PAYLOAD_INVALID),
-        (DEVICE.name, None, b'{"result":1,"unknown":2}', Reason.PAYLOAD_INVALID),
-        (DEVICE.name, None, b'{"phenomenonTime":"2024-01-01T00:00:00Z"}', Reason.PAYLOAD_INVALID),
-        (DEVICE.name, None, b"\xff\xfe", Reason.PAYLOAD_INVALID),
-        (OTHER.name, None, TIMED, Reason.NOT_AUTHORISED),
-        (READER.name, None, TIMED, Reason.NOT_AUTHORISED),
-        (None, None, TIMED, Reason.NOT_AUTHORISED),
-    ],
+REFUSED: tuple[tuple[str | None, str | None, bytes, Reason], ...] = (
+    (DEVICE.name, "v1.1/Datastreams(9999)/Observations", TIMED, Reason.TOPIC_NAME_INVALID),
+    (DEVICE.name, "v1.1/Things", b'{"name":"x"}', Reason.TOPIC_NAME_INVALID),
+    (DEVICE.name, "nothing", TIMED, Reason.TOPIC_NAME_INVALID),
+    (DEVICE.name, None, b"", Reason.PAYLOAD_INVALID),
+    (DEVICE.name, None, b"21.5", Reason.PAYLOAD_INVALID),
+    (DEVICE.name, None, b'{"result":1e999}', Reason.PAYLOAD_INVALID),
+    (DEVICE.name, None, b'{"result":1,"phenomenonTime":"yesterday"}', Reason.PAYLOAD_INVALID),
+    (DEVICE.name, None, b'{"result":1,"unknown":2}', Reason.PAYLOAD_INVALID),
+    (DEVICE.name, None, b'{"phenomenonTime":"2024-01-01T00:00:00Z"}', Reason.PAYLOAD_INVALID),
+    (DEVICE.name, None, b"\xff\xfe", Reason.PAYLOAD_INVALID),
+    (OTHER.name, None, TIMED, Reason.NOT_AUTHORISED),
+    (READER.name, None, TIMED, Reason.NOT_AUTHORISED),
+    (None, None, TIMED, Reason.NOT_AUTHORISED),
 )
-def test_a_refusal_has_its_reason(
-    broker: Broker, stream: int, who: str | None, topic: str | None, payload: bytes, reason: Reason
-) -> None:
-    with broker.wire(who) as wire:
-        for qos, kind in ((1, PUBACK), (2, PUBREC)):
-            answer = wire.publish(topic or _topic(stream), payload, qos)
-            assert isinstance(answer, Ack)
-            assert (answer.kind, answer.reason) == (kind, reason)
-            assert answer.properties["reason_string"]
+
+
+def test_a_refusal_has_its_reason(broker: Broker, stream: int) -> None:
+    for who, topic, payload, reason in REFUSED:
+        with broker.wire(who) as wire:
+            for qos, kind in ((1, PUBACK), (2, PUBREC)):
+                answer = wire.publish(topic or _topic(stream), payload, qos)
+                assert isinstance(answer, Ack)
+                assert (answer.kind, answer.reason) == (kind, reason), payload
+                assert answer.properties["reason_string"]
     assert broker.results(stream) == []
 
 
