@@ -52,6 +52,8 @@ RECEIVE_MAXIMUM = 100
 UNACKNOWLEDGED_311 = 1_000
 """3.1.1 has no Receive Maximum: above this a connection is not read until the store has caught up."""
 HIGH_WATER = 256 * 1024
+MOST_AT_ONCE = 4 * 1024 * 1024
+"""So much may be sent in one turn of the loop; above it a client is slow."""
 CHORES = 100
 _PONG = b"\xd0\x00"
 _ALREADY = {PUBREC: b"\x50\x02", PUBCOMP: b"\x70\x02"}
@@ -73,16 +75,15 @@ class Client(asyncio.Protocol):
         self.window = WINDOW
         self.largest = wire.MAX_VARINT
         self.tells_problems = True
-        self.is_slow = False
         self.limited = False
-        self.counted = False
         self.closed = False
         self.publishing = Publishing(endpoint.service, self, endpoint.counts)
         self._transport: asyncio.Transport | None = None
         self._parts: list[bytes] = []
         self._have = self._need = 0
         self._out: list[bytes] = []
-        self._writing = False
+        self._out_bytes = 0
+        self._writing = self._full = False
         self._held: set[str] = set()
         self._chores: deque[Coroutine[Any, Any, None]] = deque()
         self._chore: asyncio.Task[None] | None = None
@@ -113,12 +114,12 @@ class Client(asyncio.Protocol):
         self.endpoint.gone(self, with_will=self._will_due)
 
     def pause_writing(self) -> None:
-        self.is_slow = True
+        self._full = True
         self._slow_since = monotonic()
         self.hold("slow", True)
 
     def resume_writing(self) -> None:
-        self.is_slow = False
+        self._full = False
         self.hold("slow", False)
         if self.session is not None and self.session.line is self:
             self.session.pump()
@@ -126,6 +127,7 @@ class Client(asyncio.Protocol):
     def send(self, data: bytes) -> None:
         """Write at the end of this turn of the loop, with what else is to be written."""
         self._out.append(data)
+        self._out_bytes += len(data)
         if not self._writing:
             self._writing = True
             asyncio.get_running_loop().call_soon(self._write)
@@ -133,8 +135,16 @@ class Client(asyncio.Protocol):
     def _write(self) -> None:
         self._writing = False
         out, self._out = self._out, []
+        self._out_bytes = 0
         if out and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(out))
+            if self.session is not None and self.session.waiting:
+                self.session.pump()
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether what is to be sent piles up here."""
+        return self._full or self._out_bytes > MOST_AT_ONCE
 
     def hold(self, why: str, on: bool) -> None:
         """Stop reading for a reason, or go on when it was the last one."""
@@ -328,7 +338,10 @@ class Client(asyncio.Protocol):
                 await self._chores.popleft()
         except LakouError as error:
             log.warning("%s: the store does not answer: %s", self.principal.name, error.message)
-            self.lost_store()
+            if self.session is None:
+                self.refuse(Reason.SERVER_UNAVAILABLE, "The store does not answer")
+            else:
+                self.lost_store()
         except Exception:  # the edge: a fault is logged whole and ends this connection only
             log.exception("A connection failed")
             self.close(Reason.UNSPECIFIED)
@@ -391,7 +404,7 @@ class Client(asyncio.Protocol):
                 self.close()
             return
         self._check_right()
-        if self.is_slow and now - self._slow_since > PACKET_S and self._transport is not None:
+        if self._full and now - self._slow_since > PACKET_S and self._transport is not None:
             self._transport.abort()
         elif self._keep_alive and now - self._heard > self._keep_alive and not self._held:
             self.close(Reason.KEEP_ALIVE)

@@ -11,26 +11,24 @@ import contextlib
 import logging
 import secrets
 import socket
-from collections import Counter
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from lakou.kernel.errors import LakouError
-from lakou.sensorthings import writing
 from lakou.sensorthings.access import ANONYMOUS, Principal
-from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS
-from lakou.sensorthings.mqtt import topics, wire
+from lakou.sensorthings.mqtt import admission, topics, wire
+from lakou.sensorthings.mqtt.admission import Refused, Room
 from lakou.sensorthings.mqtt.client import RECEIVE_MAXIMUM, Client
 from lakou.sensorthings.mqtt.counts import Counts
 from lakou.sensorthings.mqtt.durable import Durable
 from lakou.sensorthings.mqtt.notify import Notifier
-from lakou.sensorthings.mqtt.packets import V5, Connack, Connect, Publish, Will, Wish
-from lakou.sensorthings.mqtt.publishing import Publishing
+from lakou.sensorthings.mqtt.packets import V5, Connack, Connect, Wish
 from lakou.sensorthings.mqtt.reasons import Reason
 from lakou.sensorthings.mqtt.sessions import WINDOW, Session, SessionKey, Subscription
 from lakou.sensorthings.mqtt.subscriptions import Group, Index, key_of, needs_first
 from lakou.sensorthings.mqtt.topics import Topic, TopicError
+from lakou.sensorthings.mqtt.wills import Wills
 from lakou.sensorthings.rates import network
 from lakou.sensorthings.store.changes import Cursor
 
@@ -43,7 +41,6 @@ CHECK_S = 0.5
 DRAIN_S = 5.0
 BACKLOG = 1024
 LONGEST_KEEP_ALIVE_S = 3_600
-MAX_CLIENT_ID = 256
 
 
 class Endpoint:
@@ -58,10 +55,9 @@ class Endpoint:
         self.durable = Durable(service, self.counts, self._taken_over)
         self.sessions: dict[SessionKey, Session] = {}
         self._clients: set[Client] = set()
-        self._by_token: Counter[int] = Counter()
-        self._by_address: Counter[str] = Counter()
+        self._room = Room(self.limits)
         self._gone_at: dict[SessionKey, float] = {}
-        self._wills: dict[SessionKey, asyncio.TimerHandle] = {}
+        self._wills = Wills(service, self.counts)
         self._http_port = 80
         self._server: asyncio.Server | None = None
         self._checking: asyncio.Task[None] | None = None
@@ -98,14 +94,13 @@ class Endpoint:
                     await client.publishing.settled()
         if self._checking is not None:
             self._checking.cancel()
-        for timer in self._wills.values():
-            timer.cancel()
+        self._wills.stop()
         for client in list(self._clients):
             client.close(Reason.SHUTTING_DOWN)
+            self.gone(client, with_will=False)
         for end in self._following:
             end()
         await self.notifier.stop()
-        await asyncio.sleep(0)  # the connections end, and leave their places
         await asyncio.gather(*self._cleaning, return_exceptions=True)
         await self.durable.stop()
         self._server = None
@@ -139,13 +134,14 @@ class Endpoint:
             return
         self._clients.discard(client)
         self.counts.connections -= 1
-        self._uncount(client)
+        self._room.leave(client)
         session = client.session
         if session is None:
             return
         will = client.connect.will if client.connect is not None else None
         if will is not None and with_will and not self.stopping:
-            self._arm_will(client, session, will)
+            goes_on = session.line is not None and session.line is not client
+            self._wills.arm(client.principal, session, will, goes_on=goes_on)
         if session.line is client:
             self._leave(session)
 
@@ -186,64 +182,18 @@ class Endpoint:
         if isinstance(line, Client):
             line.close(Reason.TAKEN_OVER, "The session goes on over another connection")
 
-    def _count(self, client: Client) -> bool:
-        """Whether one more connection of this credential is allowed; it is counted then."""
-        client.counted = True
-        if client.principal.id:
-            if self._by_token[client.principal.id] >= self.limits.mqtt_connections_token:
-                client.counted = False
-                return False
-            self._by_token[client.principal.id] += 1
-            return True
-        place = network(client.address) if client.address else None
-        if place is not None:
-            if self._by_address[place] >= self.limits.mqtt_connections_anonymous:
-                client.counted = False
-                return False
-            self._by_address[place] += 1
-        return True
-
-    def _uncount(self, client: Client) -> None:
-        if not client.counted:
-            return
-        client.counted = False
-        if client.principal.id:
-            counter, key = self._by_token, client.principal.id
-            counter[key] -= 1
-            if counter[key] <= 0:
-                del counter[key]
-        elif client.address and (place := network(client.address)) is not None:
-            self._by_address[place] -= 1
-            if self._by_address[place] <= 0:
-                del self._by_address[place]
-
     # ── CONNECT ──
 
     async def admit(self, client: Client, packet: Connect) -> None:
         """Answer a CONNECT: check the credential, find or make the session, take it over."""
-        if "authentication_method" in packet.properties:
-            client.refuse(Reason.BAD_METHOD, "The only authentication is a token's name and the token")
-            return
         try:
-            client.principal, client.authorization = self._credential(packet)
-            if packet.will is not None:
-                self._check_will(client, packet.will, packet.version)
-        except LakouError as error:
+            client.principal, client.authorization = admission.check(self.service.authority, packet)
+            if not self._room.enter(client):
+                raise Refused(Reason.QUOTA if packet.version == V5 else Reason.SERVER_BUSY, "Too many connections")
+        except Refused as refused:
             self.counts.turned_away += 1
-            client.refuse(Reason.BAD_CREDENTIALS, error.message)
-            return
-        except TopicError as error:
-            client.refuse(error.reason, error.message)
-            return
-        if len(packet.client_id) > MAX_CLIENT_ID or (
-            packet.version != V5 and not packet.client_id and not packet.clean
-        ):
-            client.refuse(Reason.CLIENT_ID_INVALID, f"A client id has at most {MAX_CLIENT_ID} characters")
-            return
-        if not self._count(client):
-            self.counts.turned_away += 1
-            client.authorization, client.principal = None, ANONYMOUS
-            client.refuse(Reason.QUOTA if packet.version == V5 else Reason.SERVER_BUSY, "Too many connections")
+            client.principal, client.authorization = ANONYMOUS, None
+            client.refuse(refused.reason, refused.message)
             return
         rates = self.limits.rate_device if client.principal.role == "device" else self.limits.rate_signed
         client.limited = rates > 0 and client.address is not None and network(client.address) is not None
@@ -267,32 +217,9 @@ class Endpoint:
         if place is not None:
             self.durable.resume(session, place, client.principal, base)
 
-    def _credential(self, packet: Connect) -> tuple[Principal, str | None]:
-        """The principal of a CONNECT, and what to ask for it again; raises Unauthorized."""
-        if packet.user is None and packet.password is None:
-            return ANONYMOUS, None
-        try:
-            authorization = "Bearer " + (packet.password or b"").decode("ascii")
-        except UnicodeDecodeError:
-            authorization = "Bearer ?"
-        principal = self.service.authority.principal(authorization)
-        if principal.name != packet.user:
-            self.service.authority.principal("Bearer ?")  # refused in the same words as an unknown token
-        return principal, authorization
-
-    def _check_will(self, client: Client, will: Will, version: int) -> None:
-        if will.retain and version == V5:
-            raise TopicError(Reason.RETAIN_UNSUPPORTED, "Nothing is retained here")
-        topics.write_target(will.topic, DEFAULT_LIMITS)
-        try:
-            writing.check_writer(client.principal)
-        except LakouError as error:
-            raise TopicError(Reason.NOT_AUTHORISED, error.message) from None
-
     async def _session(self, key: SessionKey, *, clean: bool) -> tuple[Session | None, Cursor | None]:
         """The session with this key if it goes on, and its place in the change log; an older connection is ended."""
-        if (timer := self._wills.pop(key, None)) is not None:
-            timer.cancel()
+        self._wills.cancel(key)
         known = self.sessions.get(key)
         if known is not None and known.line is not None:
             self._taken_over(known)
@@ -335,24 +262,6 @@ class Endpoint:
             if assigned:
                 told["assigned_client_id"] = assigned
         client.accept(session, Connack(present, 0, told), keep_alive)
-
-    # ── wills ──
-
-    def _arm_will(self, client: Client, session: Session, will: Will) -> None:
-        delay = min(will.properties.get("will_delay", 0), session.expiry_s)
-        principal = client.principal
-        loop = asyncio.get_running_loop()
-        if session.line is not client and session.line is not None:
-            delay = 0  # taken over: MQTT 5 §3.1.2.5 publishes at once when there is no delay, never when it goes on
-            if will.properties.get("will_delay", 0):
-                return
-        self._wills[session.key] = loop.call_later(delay, self._publish_will, session.key, principal, will)
-
-    def _publish_will(self, key: SessionKey, principal: Principal, will: Will) -> None:
-        self._wills.pop(key, None)
-        publishing = Publishing(self.service, _Absent(principal), self.counts)
-        publishing.publish(Publish(will.topic, will.payload, properties=will.properties))
-        publishing.submit()
 
     # ── SUBSCRIBE ──
 
@@ -435,29 +344,10 @@ class Endpoint:
             if index is None:
                 continue
             key = key_of(subscription.topic, client.principal, base)
-            group = index.groups.get(key) or Group(subscription.topic, client.principal, base, self.limits)
+            group = index.groups.get(key)
+            if group is None:
+                group = Group(subscription.topic, client.principal, base, self.limits)
+                group.seen = None if subscription.group is None else subscription.group.seen
             self._unhear(session, subscription)
             index.join(group, session, subscription.qos)
             subscription.group, subscription.index = group, index
-
-
-class _Absent:
-    """The sender of a will: nobody is there any more."""
-
-    version = V5
-    tells_problems = False
-
-    def __init__(self, principal: Principal) -> None:
-        self.principal = principal
-
-    def send(self, data: bytes) -> None:
-        """There is nobody to tell."""
-
-    def hold(self, why: str, on: bool) -> None:
-        """There is nothing to read."""
-
-    def lost_store(self) -> None:
-        log.warning("A will of %s could not be stored: the store does not answer", self.principal.name)
-
-    def recorded(self, packet_id: int, *, taken: bool) -> None:
-        """Wills have no packet identifier."""

@@ -30,6 +30,7 @@ from lakou.sensorthings.render.entities import Row, Style
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
 
 PREFIX = "v1.1/"
+LONGEST_WRITTEN = 200
 _OPTIONS = ("$select", "$filter", "$expand")
 _EXAMPLE = "example: v1.1/Datastreams(1)/Observations"
 
@@ -130,7 +131,7 @@ def _said(error: LakouError) -> str:
 
 def write_target(text: str, limits: GrammarLimits) -> tuple[Hop, ...]:
     """The path of a topic that Observations are published to; raises TopicError for any other."""
-    if text.startswith(PREFIX):
+    if text.startswith(PREFIX) and len(text) <= LONGEST_WRITTEN:
         hops = _written("/" + text[len(PREFIX) :], limits)
         if hops is not None:
             return hops
