@@ -278,14 +278,22 @@ class Endpoint:
         for wish in wishes:
             try:
                 topic = topics.read_filter(wish.topic, self.limits)
-                if wish.topic not in session.subscriptions and len(session.subscriptions) >= self.limits.mqtt_topics:
-                    raise TopicError(Reason.QUOTA, f"A session has at most {self.limits.mqtt_topics} topics")
+                self._check_number(session, topic)
                 await self._join(client, session, topic, min(wish.qos, 1))
                 reasons.append(min(wish.qos, 1))
             except TopicError as error:
                 reasons.append(error.reason)
                 message = message or error.message
         return reasons, message
+
+    def _check_number(self, session: Session, topic: Topic) -> None:
+        known, limits = session.subscriptions, self.limits
+        if topic.text in known:
+            return
+        if len(known) >= limits.mqtt_topics:
+            raise TopicError(Reason.QUOTA, f"A session has at most {limits.mqtt_topics} topics")
+        if topic.asks and sum(subscription.topic.asks for subscription in known.values()) >= limits.mqtt_queries:
+            raise TopicError(Reason.QUOTA, f"A session has at most {limits.mqtt_queries} topics that need a query")
 
     async def _join(self, client: Client, session: Session, topic: Topic, qos: int) -> None:
         before = session.subscriptions.get(topic.text)

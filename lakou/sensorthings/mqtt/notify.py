@@ -201,7 +201,7 @@ class Notifier:
         return [row[0] for row in await self._rows(statement, short=True)]
 
     async def _rows(self, statement: Statement, *, short: bool) -> list[Row]:
-        return await self._readers().rows(statement, self._limits.timeout_signed_s, short=short)
+        return await self._readers().rows(statement, self._limits.timeout_anonymous_s, short=short)
 
     async def stop(self) -> None:
         """End what is being read."""

@@ -53,12 +53,16 @@ class Form(Enum):
 
 
 class Topic(msgspec.Struct, frozen=True):
-    """What a topic filter names. `timeless` tells that its plan does not depend on the clock."""
+    """What a topic filter names. `timeless` tells that its plan does not depend on the clock.
+
+    `asks` topics of Observations cost a query for each commit; others are told from the rows of the commit.
+    """
 
     text: str
     target: Target
     options: Options
     form: Form
+    asks: bool = False
 
     @property
     def type(self) -> EntityType:
@@ -96,12 +100,13 @@ def read_filter(text: str, limits: Limits) -> Topic:
         options = parse_query_string(query, grammar)
         _check(target, options)
         topic = Topic(text, target, options, _form(target))
-        topic.plan(limits, 0, "")
+        plan = topic.plan(limits, 0, "")
     except LakouError as error:
         raise TopicError(Reason.TOPIC_FILTER_INVALID, _said(error)) from None
     except RecursionError:
         raise TopicError(Reason.TOPIC_FILTER_INVALID, "The topic is nested too deeply") from None
-    return topic
+    asks = topic.type is OBSERVATION and topic.form is Form.SET and row_picker(plan) is None
+    return msgspec.structs.replace(topic, asks=asks)
 
 
 def _check(target: Target, options: Options) -> None:

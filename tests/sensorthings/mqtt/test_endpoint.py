@@ -102,7 +102,10 @@ def test_changed_rights_count_for_subscriptions_that_are_there(broker: Broker) -
 
 
 def test_topics_of_a_session_are_bounded(limited: Callable[[Limits], Broker]) -> None:
-    broker = limited(Limits(mqtt_topics=2))
+    broker = limited(Limits(mqtt_topics=2, mqtt_queries=1))
+    with broker.wire() as wire:
+        asking = [f"v1.1/Observations?$filter=result gt {n}" for n in range(2)]
+        assert wire.subscribe(*asking).reasons == (1, Reason.QUOTA)
     with broker.wire() as wire:
         answer = wire.subscribe("v1.1/Things", "v1.1/Sensors", "v1.1/Locations", "v1.1/Things")
         assert answer.reasons == (1, 1, Reason.QUOTA, 1)
