@@ -7,6 +7,7 @@ what was acknowledged: `python -m tests.harness.mqtt --port 1883 --token-name NA
 from __future__ import annotations
 
 import argparse
+import random
 import socket
 import threading
 import time
@@ -149,6 +150,7 @@ def flood(
 ) -> float:
     """Acknowledged QoS 1 Observations a second over several connections of this process."""
     end = time.monotonic() + seconds
+    start = random.randrange(10**12)  # times of a flood of its own: none is a replay of another's
     counts = [0] * connections
 
     def run(number: int) -> None:
@@ -156,7 +158,7 @@ def flood(
             counts[number] += 1
 
         def messages() -> Iterator[tuple[str, bytes]]:
-            at = int(time.time() * 1000) + number * 10**9
+            at = start + number * 10**9
             while True:
                 for stream in streams:
                     at += 1
