@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import deque
 from collections.abc import Coroutine
 from time import monotonic
@@ -49,8 +50,9 @@ CONNECT_BYTES = 80_000
 PACKET_S = 30.0
 """A packet that has begun must be whole by then."""
 RECEIVE_MAXIMUM = 100
-UNACKNOWLEDGED_311 = 1_000
-"""3.1.1 has no Receive Maximum: above this a connection is not read until the store has caught up."""
+MOST_DUE = 1_000
+"""3.1.1 and QoS 0 know no Receive Maximum: above this a connection is not read until the store has caught up."""
+VANISHED_S = 120
 HIGH_WATER = 256 * 1024
 MOST_AT_ONCE = 4 * 1024 * 1024
 """So much may be sent in one turn of the loop; above it a client is slow."""
@@ -99,6 +101,10 @@ class Client(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else None
+        opened = transport.get_extra_info("socket")
+        if opened is not None:  # a peer that vanished is noticed, also without keep-alive of its own
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, VANISHED_S)
         local = transport.get_extra_info("sockname")
         if local:
             self.reached = f"[{local[0]}]" if ":" in local[0] else local[0]
@@ -148,7 +154,7 @@ class Client(asyncio.Protocol):
 
     def hold(self, why: str, on: bool) -> None:
         """Stop reading for a reason, or go on when it was the last one."""
-        if self._transport is None or self.closed or on is (why in self._held):
+        if self._transport is None or self.closed or on is (why in self._held) or self._transport.is_closing():
             return
         if on:
             self._held.add(why)
@@ -156,6 +162,7 @@ class Client(asyncio.Protocol):
             return
         self._held.discard(why)
         if not self._held:
+            self._heard = monotonic()  # its silence was ours
             self._transport.resume_reading()
             asyncio.get_running_loop().call_soon(self._read_on)
 
@@ -259,14 +266,13 @@ class Client(asyncio.Protocol):
                     self.send(_ALREADY[PUBREC] + packet.packet_id.to_bytes(2))
                 return
             session.received[packet.packet_id] = False
-        due = self.publishing.due
-        if self.version == V5:
-            if packet.qos and due >= RECEIVE_MAXIMUM:
-                raise PacketError(f"More than {RECEIVE_MAXIMUM} messages at once", Reason.RECEIVE_MAXIMUM)
-        elif due >= UNACKNOWLEDGED_311:
+        publishing = self.publishing
+        publishing.publish(packet)
+        if self.version == V5 and publishing.unacknowledged + len(session.received) > RECEIVE_MAXIMUM:
+            raise PacketError(f"More than {RECEIVE_MAXIMUM} messages at once", Reason.RECEIVE_MAXIMUM)
+        if publishing.due >= MOST_DUE:
             self.hold("behind", True)
-            self.publishing.flushed = self._caught_up
-        self.publishing.publish(packet)
+            publishing.flushed = self._caught_up
 
     def _check_v5(self, packet: Publish) -> None:
         if packet.retain:
@@ -285,7 +291,7 @@ class Client(asyncio.Protocol):
             asyncio.get_running_loop().call_later(error.retry_after_s, self.hold, "rate", False)
 
     def _caught_up(self) -> None:
-        if self.publishing.due <= UNACKNOWLEDGED_311 // 2:
+        if self.publishing.due <= MOST_DUE // 2:
             self.publishing.flushed = None
             self.hold("behind", False)
 

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 CHECK_S = 0.5
 DRAIN_S = 5.0
 BACKLOG = 1024
+TOPICS_AT_ONCE = 10
 LONGEST_KEEP_ALIVE_S = 3_600
 
 
@@ -275,7 +276,9 @@ class Endpoint:
         """Subscribe a session; the reason for each wish, and words for the first refusal."""
         reasons: list[int] = []
         message = ""
-        for wish in wishes:
+        for number, wish in enumerate(wishes):
+            if number % TOPICS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # others have their turn
             try:
                 topic = topics.read_filter(wish.topic, self.limits)
                 self._check_number(session, topic)

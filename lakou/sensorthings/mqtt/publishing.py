@@ -88,19 +88,22 @@ class Publishing:
         self._batch: list[tuple[Pending, Observation]] = []
         self._flushing = False
         self._told_at = 0.0
+        self.unacknowledged = 0
+        """Messages of QoS 1 not yet acknowledged."""
         self._settling: list[asyncio.Future[None]] = []
         self.flushed: Callable[[], None] | None = None
         """Called after acknowledgements were sent."""
 
     @property
     def due(self) -> int:
-        """Messages not yet acknowledged."""
+        """Messages whose outcome is not known yet, of any QoS."""
         return len(self._due)
 
     def publish(self, packet: Publish) -> None:
         """Take one message; `submit` must follow once a read is through."""
         pending = Pending(packet.qos, packet.packet_id, packet.topic)
         self._due.append(pending)
+        self.unacknowledged += packet.qos == 1
         sender = self._sender
         try:
             writing.check_writer(sender.principal)
@@ -215,6 +218,7 @@ class Publishing:
         while due and due[0].reason is not None:
             pending = due.popleft()
             if pending.qos:
+                self.unacknowledged -= pending.qos == 1
                 out.append(self._acknowledgement(pending))
         if out:
             self._sender.send(b"".join(out))

@@ -196,6 +196,10 @@ class Session:
     def resume(self, line: Line) -> None:
         """Go on over a new connection: first what was not acknowledged, again, then what waited."""
         self.line = line
+        for packet_id in reversed(list(self.inflight)[line.window :]):  # this connection takes fewer at once
+            waiting = self.inflight.pop(packet_id)
+            self._backlog.appendleft(waiting)
+            self._bytes += waiting.message.size
         for packet_id, waiting in self.inflight.items():
             line.send(self._packet(line, waiting.message, packet_id, dup=True))
         self.pump()

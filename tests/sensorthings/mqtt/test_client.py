@@ -100,10 +100,34 @@ def test_more_than_the_receive_maximum_ends_the_connection(broker: Broker) -> No
         assert _reason(wire.ended()) == Reason.RECEIVE_MAXIMUM
 
 
+def test_qos_0_does_not_count_towards_the_receive_maximum(broker: Broker) -> None:
+    thing = broker.make("Things", bodies.station())
+    stream = broker.read(f"Things({thing})/Datastreams")["value"][0]["@iot.id"]
+    topic = f"v1.1/Datastreams({stream})/Observations"
+    number = 3 * client.MOST_DUE
+    with broker.wire() as wire:
+        out = (packets.encode(Publish(topic, b'{"result":%d}' % n), V5) for n in range(number))
+        wire.socket.sendall(b"".join(out))
+        assert wire.publish(topic, b'{"result":-1}') == Ack(packets.PUBACK, 1)
+    assert sorted(broker.results(stream)) == list(range(-1, number))
+
+
+def test_qos_2_counts_until_it_is_released(broker: Broker) -> None:
+    thing = broker.make("Things", bodies.station())
+    stream = broker.read(f"Things({thing})/Datastreams")["value"][0]["@iot.id"]
+    with broker.wire() as wire:
+        for number in range(1, client.RECEIVE_MAXIMUM + 1):
+            assert wire.publish(f"v1.1/Datastreams({stream})/Observations", b'{"result":1}', 2) == Ack(
+                packets.PUBREC, number
+            )
+        wire.send(Publish(f"v1.1/Datastreams({stream})/Observations", b'{"result":1}', 2, 1_000))
+        assert _reason(wire.ended()) == Reason.RECEIVE_MAXIMUM
+
+
 def test_3_1_1_may_send_as_fast_as_it_can(broker: Broker) -> None:
     thing = broker.make("Things", bodies.station())
     stream = broker.read(f"Things({thing})/Datastreams")["value"][0]["@iot.id"]
-    number = 3 * client.UNACKNOWLEDGED_311
+    number = 3 * client.MOST_DUE
     out = b"".join(
         packets.encode(Publish(f"v1.1/Datastreams({stream})/Observations", b'{"result":%d}' % n, 1, n), V311)
         for n in range(1, number + 1)

@@ -94,6 +94,19 @@ def test_what_was_not_acknowledged_comes_again_with_dup_and_the_same_identifier(
     assert (second.sent[-1].payload, second.sent[-1].dup) == (b"3", False)
 
 
+def test_a_connection_that_takes_fewer_at_once_gets_no_more() -> None:
+    first, second = Recorded(window=5), Recorded(window=2)
+    session, _ = _session(first)
+    for number in range(6):
+        session.offer(_message(number), 1)
+    session.line = None
+    session.resume(second)
+    assert [(p.payload, p.dup) for p in second.sent] == [(b"0", True), (b"1", True)]
+    for sent in range(6):
+        session.acknowledged(second.sent[sent].packet_id)
+    assert [p.payload for p in second.sent] == [b"%d" % n for n in range(6)]
+
+
 def test_a_message_larger_than_the_client_takes_is_not_sent() -> None:
     line = Recorded(largest=100)
     session, counts = _session(line)
