@@ -274,7 +274,7 @@ class Durable:
                 await self._save_places()
                 await self._look_for_others()
                 waited += SAVE_S
-                if waited >= UPKEEP_S and (self._connected or self._saved):
+                if waited >= UPKEEP_S:
                     waited = 0.0
                     self._saved.clear()
                     await self._job(mqtt_sessions.upkeep)

@@ -87,6 +87,18 @@ def end(tx: Transaction) -> Cursor:
     return Cursor(transaction, 2**62)
 
 
+def seq_at(tx: Transaction, place: Cursor) -> int:
+    """The sequence number of the last entry up to a cursor, 0 when the log does not reach back to it."""
+    if tx.dialect.name == "sqlite":
+        return place.seq
+    rows = tx.rows(
+        "select seq from change where (transaction, seq) <= (?::text::xid8, ?) order by transaction desc, seq desc"
+        " limit 1",
+        (str(place.transaction), place.seq),
+    )
+    return int(rows[0][0]) if rows else 0
+
+
 def advance(tx: Transaction, reader: str, to: Cursor) -> None:
     """Store that a reader is done with everything up to a cursor."""
     now = Micros(time.now())

@@ -134,7 +134,7 @@ def upkeep(tx: Transaction) -> None:
         else:
             places.append(Cursor(transaction, seq))
     ((highest,),) = tx.rows("select coalesce(max(seq), 0) from change")
-    near = [p for p in places if p.seq > highest - MOST_BEHIND]
+    near = [place for place in places if changes.seq_at(tx, place) >= highest - MOST_BEHIND]
     if near:
         changes.advance(tx, READER, min(near))
     else:
