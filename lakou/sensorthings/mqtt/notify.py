@@ -98,16 +98,22 @@ class Notifier:
         """Tell of a commit now; what has to be read follows soon. Called on the loop for each commit."""
         if not self.index:
             return
-        found = heard(self.index, commit)
-        tell_direct(found.direct)
-        if not found.asked and not found.changed:
+        try:
+            found = heard(self.index, commit)
+            tell_direct(found.direct)
+        except Exception:  # the edge: what cannot be told must not keep the commit from others who follow the feed
+            log.exception("A commit could not be told")
             return
+        if found.asked or found.changed:
+            self._queue(found)
+
+    def _queue(self, found: Heard) -> None:
         for group, wanted in found.asked.items():
             waiting = self._waiting.setdefault(group, {})
             for id_, sure in wanted.items():
                 waiting[id_] = waiting.get(id_, False) or sure
             if len(waiting) > MOST_WAITING:
-                del self._waiting[group]
+                group.lose(len(self._waiting.pop(group)))
                 log.warning("Messages of %s are dropped: its $filter or $expand is too slow", group.topic.text[:120])
         self._changed.update(dict.fromkeys(found.changed))
         if self._task is None:
@@ -151,6 +157,7 @@ class Notifier:
                 except LakouError as error:
                     if self._patient and isinstance(error, Unavailable):
                         raise
+                    group.lose(len(chunk))
                     log.warning("Messages of %s are missing: %s", group.topic.text[:120], error.message)
 
     async def messages(self, group: Group, ids: list[int]) -> list[Message]:

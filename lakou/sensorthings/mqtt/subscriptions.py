@@ -46,9 +46,11 @@ class Message:
 
 
 class Listener(Protocol):
-    """One who hears: takes a message at a granted QoS and returns at once."""
+    """One who hears: takes a message at a granted QoS and returns at once, and is told of messages that were lost."""
 
     def offer(self, message: Message, qos: int) -> None: ...
+
+    def lose(self, number: int) -> None: ...
 
 
 class Group:
@@ -97,6 +99,11 @@ class Group:
     def shown(self, row: Row) -> Message:
         """The message of an entity that was read."""
         return Message(self.topic.text, topics.encoded(self._paint(row)), row[0])
+
+    def lose(self, number: int) -> None:
+        """Messages of this group could not be made."""
+        for listener in self.members:
+            listener.lose(number)
 
     def tell(self, message: Message) -> None:
         for listener, qos in self.members.items():

@@ -23,6 +23,9 @@ class Ear:
     def offer(self, message: Message, qos: int) -> None:
         self.heard.append(message)
 
+    def lose(self, number: int) -> None:
+        raise AssertionError(f"{number} messages were lost")
+
 
 def _index(*texts: str, who: Principal = ADMIN) -> tuple[Index, list[Group]]:
     index = Index()
