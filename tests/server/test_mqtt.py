@@ -74,6 +74,30 @@ def test_the_figures_are_in_metrics(server: Server, api: Api) -> None:
     assert after["connections"] >= 1
 
 
+def test_a_device_publishes_to_what_it_owns_until_its_token_is_revoked(server: Server, api: Api) -> None:
+    name = make.unique("gauge")
+    device = Api(server.base, token := server.make_token(name, "device"))
+    streams = []
+    for owner in (device, api):
+        thing = owner.create("Things", make.station())
+        streams.append(key(owner.value(f"Things({key(thing)})/Datastreams")[0]))
+    own, other = (f"v1.1/Datastreams({stream})/Observations" for stream in streams)
+    with Wire(server.mqtt_port) as wire:
+        assert wire.connect(name, token).reason == 0
+        answers = [wire.publish(topic, b'{"result":1}') for topic in (own, other)]
+        assert [getattr(answer, "reason", None) for answer in answers] == [0, Reason.NOT_AUTHORISED]
+        where = ["--data", str(server.data), *(["--database-url", server.database_url] if server.database_url else [])]
+        assert lakou("token", "revoke", name, *where).returncode == 0
+        started = time.monotonic()
+        last = wire.ended()
+        assert isinstance(last, Disconnect)
+        assert last.reason == Reason.NOT_AUTHORISED
+        assert time.monotonic() - started < 2
+    with Wire(server.mqtt_port) as wire:
+        assert wire.connect(name, token).reason == Reason.BAD_CREDENTIALS
+    device.close()
+
+
 @pytest.mark.parametrize("database", DATABASES)
 def test_a_subscriber_misses_nothing_by_kill_9_and_by_a_polite_end(database: str) -> None:
     with running(database, POSTGRES_URL) as server:
