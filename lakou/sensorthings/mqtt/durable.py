@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lakou.kernel.errors import LakouError
@@ -33,8 +33,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ENTRIES = 200
-ROWS = 5_000
+ENTRIES, ROWS = 200, 5_000
+"""How much of the log is read at once: entries, and their Observations."""
+MORE_ENTRIES, MORE_ROWS = 2_000, 20_000
+"""Likewise where only some Datastreams are heard of."""
+READ_S = 30.0
+BEHIND_S = 0.01
 LOOK_S = 0.5
 """Another process's commits are looked for at least so often, whether or not the feed wakes us."""
 SAVE_S = 2.0
@@ -56,6 +60,8 @@ class Durable:
         self._connected: dict[Session, SessionKey] = {}
         self._saved: dict[SessionKey, tuple[Cursor, dict[str, bytes | None]]] = {}
         self._catching_up: dict[Session, asyncio.Task[None]] = {}
+        self._waiting: dict[Session, tuple[Source, asyncio.Future[bool]]] = {}
+        self._telling = False
         self._wake = asyncio.Event()
         self._left = asyncio.Event()
         self._leaving: list[tuple[SessionKey, int, Cursor, Session]] = []
@@ -159,6 +165,7 @@ class Durable:
 
     def leave(self, session: Session) -> None:
         """The connection of a session has ended: it hears nothing until it comes back."""
+        self._waiting.pop(session, None)
         task = self._catching_up.pop(session, None)
         if task is not None:
             task.cancel()
@@ -191,20 +198,44 @@ class Durable:
                     await self._wake.wait()
             self._wake.clear()
             try:
-                while self._hub.index and await self._tell_more(self._hub, self._notifier):
+                while self._hub.index and await self._tell_hub():
                     pass
             except LakouError as error:
                 log.warning("The change log cannot be read: %s", error.message)
                 await asyncio.sleep(LOOK_S)
+            except Exception:  # the edge: a fault must not end the following for everybody
+                log.exception("The change log could not be followed")
+                await asyncio.sleep(LOOK_S)
+
+    async def _tell_hub(self) -> bool:
+        """Tell a piece of the log to the hub, then let those join who have caught up.
+
+        Nobody joins within a piece: its Observations were read for those who were there when it began.
+        """
+        self._telling = True
+        try:
+            return await self._tell_more(self._hub, self._notifier)
+        finally:
+            self._telling = False
+            waiting, self._waiting = self._waiting, {}
+            for session, (source, joined) in waiting.items():
+                fits = source.position >= self._hub.position
+                if fits:
+                    self._join(session, source)
+                if not joined.done():
+                    joined.set_result(fits)
 
     async def _tell_more(self, source: Source, notifier: Notifier) -> bool:
         """Tell a piece of the log; False at its end."""
         readers = self._service.readers()
-        statement = changes.after_cursor(readers.dialect, source.position, ENTRIES)
-        entries = _piece(changes.entries(await readers.rows(statement, 30.0, short=True)))
+        most, rows = (ENTRIES, ROWS) if source.index.streams() is None else (MORE_ENTRIES, MORE_ROWS)
+        statement = changes.after_cursor(readers.dialect, source.position, most)
+        entries = logged.piece(changes.entries(await readers.rows(statement, READ_S, short=True)), rows)
         if not entries:
             return False
         for entry, commit in zip(entries, await self._commits(source, entries), strict=True):
+            if commit.observed:
+                await asyncio.sleep(0)  # others have their turn while much is caught up
             source.telling = entry.cursor
             try:
                 await notifier.tell(commit)
@@ -215,34 +246,49 @@ class Durable:
             source.position = entry.cursor
         return True
 
-    async def _commits(self, source: Source, entries: list[Entry]) -> list[Commit]:
+    async def _commits(self, source: Source, entries: Sequence[Entry]) -> list[Commit]:
+        """What entries stand for, as far as the source hears of it. Who subscribes from now on hears later entries."""
         readers = self._service.readers()
         if not source.index.hears_observations:
             return logged.commits(entries, (), ())
         statement = logged.observations(readers.dialect, entries, source.index.streams())
-        rows = [] if statement is None else await readers.rows(statement, 30.0)
-        known = await readers.rows(logged.streams(readers.dialect, rows), 30.0, short=True) if rows else []
+        rows = [] if statement is None else await readers.rows(statement, READ_S)
+        known = await readers.rows(logged.streams(readers.dialect, rows), READ_S, short=True) if rows else []
         return logged.commits(entries, rows, known)
 
     async def _catch_up(self, session: Session) -> None:
         source = session.source
         assert source is not None  # noqa: S101  the caller made it
         notifier = Notifier(source.index, self._service.readers, self._service.limits, patient=True)
-        await self._look_for_gap(session, source)
+        looked = False
         while True:
             try:
+                if not looked:
+                    await self._look_for_gap(session, source)
+                    looked = True
                 more = await self._tell_more(source, notifier)
             except LakouError as error:
                 log.warning("%s: the change log cannot be read: %s", session.key[1], error.message)
                 await asyncio.sleep(LOOK_S)
                 continue
+            except Exception:  # the edge: the session stays where it is, and the fault is in the log
+                log.exception("%s: the change log could not be told", session.key[1])
+                await asyncio.sleep(LOOK_S)
+                continue
             if not self._hub.index:
                 self._hub.position = self._hub.telling = max(self._hub.position, source.position)
-            if not more and source.position >= self._hub.position:
+            if more:
+                continue
+            if self._telling:
+                joined = asyncio.get_running_loop().create_future()
+                self._waiting[session] = source, joined
+                if await joined:
+                    return
+            elif source.position >= self._hub.position:
                 self._join(session, source)
                 return
-            if not more:
-                await asyncio.sleep(0.01)
+            else:
+                await asyncio.sleep(BEHIND_S)
 
     async def _look_for_gap(self, session: Session, source: Source) -> None:
         """Tell the client that it missed something when the log does not reach back to its place."""
@@ -335,13 +381,3 @@ def _seen(session: Session) -> dict[str, bytes | None]:
         for text, found in session.subscriptions.items()
         if needs_first(found.topic) or found.topic.target.single
     }
-
-
-def _piece(entries: list[Entry]) -> list[Entry]:
-    """So many of the entries that their Observations fit into memory at once."""
-    size = 0
-    for number, entry in enumerate(entries):
-        size += entry.last_id - entry.first_id + 1
-        if size > ROWS and number:
-            return entries[:number]
-    return entries

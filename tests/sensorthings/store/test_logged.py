@@ -70,3 +70,16 @@ def test_an_observation_that_is_not_there_any_more_is_left_out(database: Databas
     assert [row[ID] for _, row in made.observed] == [ids[0], ids[2]]
     assert deleted.changed == [Changed("delete", "Thing", 4), Changed("delete", "Thing", 5)]
     database.rollback()
+
+
+def _made(number: int, first: int, last: int) -> Entry:
+    return Entry(Cursor(0, number), 0, "create", "Observation", first, last)
+
+
+def test_a_piece_of_the_log_is_bounded_in_rows_and_ranges() -> None:
+    near = [_made(n, 10 * n, 10 * n + 9) for n in range(100)]
+    assert len(logged.piece(near, 55)) == 5
+    assert len(logged.piece(near, 10_000)) == 100
+    assert len(logged.piece(near[:1], 1)) == 1
+    apart = [_made(n, 10 * n, 10 * n) for n in range(1_000)]
+    assert len(logged.piece(apart, 10_000)) == logged.RANGES
