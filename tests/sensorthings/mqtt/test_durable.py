@@ -244,6 +244,26 @@ def test_subscribers_under_load_miss_nothing_whenever_they_leave(broker: Broker)
             found |= set(_results(wire.messages(1)))
 
 
+def test_a_log_that_does_not_reach_back_is_told(broker: Broker) -> None:
+    if broker.store.url is not None:
+        pytest.skip("on PostgreSQL gaps are usual in the numbers of the log")
+    stream = _stream(broker)
+    with _wire(broker) as wire:
+        wire.subscribe(_topic(stream))
+    _left(broker)
+    _observe(broker, stream, 1)
+
+    async def prune() -> None:
+        await broker.service.submitter()(lambda session: session.tx.rows("delete from change"))
+
+    broker.run(prune())
+    _observe(broker, stream, 2)
+    with _wire(broker) as wire:
+        (message,) = wire.messages(1)
+        assert json.loads(message.payload)["result"] == 2
+        assert message.properties == {"user_property": [(MISSED, "1")]}
+
+
 @pytest.fixture
 def two(store: Store) -> Iterator[tuple[Broker, Broker]]:
     """Two processes' worth of service over one PostgreSQL."""
