@@ -25,6 +25,7 @@ from lakou.sensorthings.feed import Feed
 from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.model import MULTI_DATASTREAM, OBSERVATION
+from lakou.sensorthings.mqtt.endpoint import Endpoint
 from lakou.sensorthings.plan.target import target_of
 from lakou.sensorthings.rates import Rates
 from lakou.sensorthings.reading import Reading
@@ -105,6 +106,7 @@ class Service:
         self._writing = Writing(config.limits)
         self._upkeep: tuple[asyncio.Task[None], ...] = ()
         self.refused: dict[str, int] = {}
+        self.mqtt = Endpoint(self)
 
     def migrate(self) -> None:
         """Create or update the observation store."""
@@ -141,6 +143,7 @@ class Service:
         for task in self._upkeep:
             task.cancel()
         await asyncio.gather(*self._upkeep, return_exceptions=True)
+        await self.mqtt.stop()
         if self._broadcast is not None:
             self._broadcast.close()
             await asyncio.sleep(0)
@@ -161,9 +164,9 @@ class Service:
         while True:
             await asyncio.sleep(0.05 if more else UPKEEP_S)
             try:
-                more = await self._submitter()(lambda session: changes.prune(session.tx), entities=False)
+                more = await self.submitter()(lambda session: changes.prune(session.tx), entities=False)
                 if self.config.retention.applies:
-                    more = await self._submitter()(lambda session: retention.step(session, time.now())) or more
+                    more = await self.submitter()(lambda session: retention.step(session, time.now())) or more
                 if not more:
                     await asyncio.to_thread(self._database.maintain)
             except LakouError as error:
@@ -185,7 +188,7 @@ class Service:
 
     async def probe(self) -> None:
         """Let the writer commit nothing: it lives and its database answers. Raises Unavailable."""
-        await self._submitter()(lambda session: None, entities=False, whole=False)
+        await self.submitter()(lambda session: None, entities=False, whole=False)
 
     @property
     def queue_share(self) -> float:
@@ -196,6 +199,9 @@ class Service:
         """Figures of now, for the page of metrics: (name, labels, value). Nothing is asked of the database."""
         yield "lakou_queue_limit_rows", (), self.limits.queue_rows
         yield "lakou_live_listeners", (), 0 if self._broadcast is None else self._broadcast.listeners
+        for name in ("published", "refused", "sent", "dropped", "turned_away"):
+            yield f"lakou_mqtt_{name}_total", (), getattr(self.mqtt.counts, name)
+        yield "lakou_mqtt_connections", (), self.mqtt.counts.connections
         for code, count in list(self.refused.items()):
             yield "lakou_refused_total", (code,), count
         if self._readers is not None:
@@ -284,7 +290,7 @@ class Service:
             case "GET" | "HEAD":
                 if not path:
                     external = request.base.removesuffix(ROOT)
-                    return json_answer(200, root.root(request.base, external + OPENAPI))
+                    return json_answer(200, root.root(request.base, external + OPENAPI, self.mqtt.port))
                 return await self._read(request)
             case "OPTIONS":
                 return empty(204, [(b"allow", b"GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS")])
@@ -292,7 +298,7 @@ class Service:
                 return await batch.answer(self, request)
             case "POST" if path == "CreateObservations":
                 check_writer(request.principal)
-                return await bulk.create_observations(request, self._submitter(), self.limits)
+                return await bulk.create_observations(request, self.submitter(), self.limits)
             case "POST" if request.media_type in ("application/x-ndjson", "application/ndjson"):
                 return await self._ndjson(request)
             case "POST" | "PATCH" | "PUT" | "DELETE":
@@ -314,13 +320,20 @@ class Service:
 
     async def submit(self, work: Work) -> Any:
         """Commit a work; its outcome. Long deletions go on in further commits until they are done."""
-        submit = self._submitter()
+        submit = self.submitter()
         while True:
             done = await submit(work.run, entities=work.entities, whole=work.whole)
             if not (isinstance(done, Written) and done.more):
                 return done
 
-    def _submitter(self) -> bulk.Submit:
+    def readers(self) -> Readers:
+        """The readers of the store; raises Unavailable while it is not open."""
+        if self._readers is None:
+            raise Unavailable("The store is not open")
+        return self._readers
+
+    def submitter(self) -> bulk.Submit:
+        """What queues work for the writer; raises Unavailable while the store is not open."""
         if self._writer is None:
             raise Unavailable("The store is not open")
         return self._writer.submit
@@ -352,7 +365,7 @@ class Service:
             stream_id, multi = target.hops[0].key, target.hops[0].type is MULTI_DATASTREAM
         elif len(target.hops) > 1:
             raise BadRequest("Lines go to Observations or to a Datastream's", place="path", code="ndjson")
-        return await bulk.ndjson(request, stream_id, multi=multi, submit=self._submitter(), limits=self.limits)
+        return await bulk.ndjson(request, stream_id, multi=multi, submit=self.submitter(), limits=self.limits)
 
 
 __all__ = ["Answer", "Service", "ServiceConfig"]

@@ -23,8 +23,9 @@ from lakou.identity import authority as identity
 from lakou.kernel import jsontext
 from lakou.kernel.errors import LakouError
 from lakou.sensorthings import http, openapi
+from lakou.sensorthings.mqtt import websocket
 from lakou.sensorthings.service import Service
-from lakou.server import clock, lifetime, metrics, readiness, static, systemd
+from lakou.server import clock, lifetime, metrics, processes, readiness, static, systemd
 from lakou.server.config import Config
 from lakou.server.proxies import Proxies
 from lakou.server.readiness import Readiness
@@ -59,7 +60,7 @@ class Dispatcher:
         self.metrics.add(self._own_figures)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI 3.0: `http` and `lifespan`; anything else is closed."""
+        """ASGI 3.0: `http`, `lifespan`, and `websocket` for MQTT; any other websocket is closed."""
         if scope["type"] == "http":
             if self._proxies:
                 self._proxies.settle(scope)
@@ -67,6 +68,10 @@ class Dispatcher:
             await self._watch.run(part, application, scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == "/mqtt" and self._config.role != "civic":
+            seen = {**scope, "scheme": "https" if scope["scheme"] == "wss" else "http"}
+            base = http.base_url(self._service, seen, dict(scope["headers"]))
+            await websocket.serve(self._service.mqtt, scope, receive, send, base)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
@@ -156,6 +161,9 @@ class Dispatcher:
         running.push_async_callback(asyncio.to_thread, self._authority.stop)
         await self._service.start()
         running.push_async_callback(self._service.stop)
+        if processes.opens_mqtt(self._config):
+            await self._service.mqtt.start(processes.bind_mqtt(self._config), self._config.port)
+            running.push_async_callback(self._service.mqtt.stop)
         service_access.set_service(self._service)
         running.callback(service_access.set_service, None)
         side = inbound.install(self._service, self._config.table("connectors"))

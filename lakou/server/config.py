@@ -62,7 +62,7 @@ class Option(NamedTuple):
 
     field: str
     toml: str
-    kind: Literal["path", "text", "integer", "choice", "list"]
+    kind: Literal["path", "text", "integer", "port", "choice", "list"]
     meaning: str
     choices: tuple[str, ...] = ()
     low: int = 0
@@ -78,7 +78,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("database_url", "database_url", "text", "PostgreSQL with PostGIS instead of SQLite: postgresql://…"),
     Option("host", "host", "text", "address to listen on"),
     Option("port", "port", "integer", "HTTP port", low=1, high=65535),
-    Option("mqtt_port", "mqtt_port", "integer", "MQTT port (reserved: not opened by this version)", low=0, high=65535),
+    Option("mqtt_port", "mqtt_port", "port", "MQTT port; 0 or none: no MQTT", low=0, high=65535),
     Option("workers", "workers", "integer", "processes; more than one needs PostgreSQL", low=1, high=64),
     Option("role", "role", "choice", "what this process answers", choices=("all", "data", "civic")),
     Option("base_url", "base_url", "text", "address as seen from outside, when a proxy stands in front"),
@@ -181,9 +181,9 @@ def _read_value(option: Option, raw: object, place: str) -> object:
     match option.kind:
         case "path":
             return Path(str(raw)).expanduser().absolute()
-        case "integer":
+        case "integer" | "port":
             try:
-                number = int(str(raw))
+                number = 0 if option.kind == "port" and str(raw).lower() == "none" else int(str(raw))
             except ValueError:
                 raise _wrong(place, f"must be a whole number, not {raw!r}", option.meaning) from None
             if not option.low <= number <= option.high:

@@ -44,6 +44,7 @@ EVICTED_AT_ONCE = 32
 # A client of the event stream that takes nothing, or is gone without a word, is given up after so long.
 STREAM_BUFFER_BYTES = 128 * 1024
 STREAM_SILENT_MS = 25_000
+WEBSOCKET = b"/mqtt"
 
 
 class HeldFlow(FlowControl):
@@ -204,6 +205,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._keeps_body = False
         if rest:
             self._feed(rest)
+
+    def _should_upgrade(self) -> bool:
+        """Only MQTT is spoken over a WebSocket; anywhere else an upgrade is not taken up (RFC 9110 §7.8)."""
+        return self.url.partition(b"?")[0] == WEBSOCKET and super()._should_upgrade()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An upgrade that is not taken up is nothing to warn of."""
 
     def handle_websocket_upgrade(self) -> None:
         """From here on another protocol has the connection, and its own limits."""

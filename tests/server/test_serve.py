@@ -146,7 +146,7 @@ def test_doctor_looks_at_the_set_up_of_the_running_server(server: Server) -> Non
 
 
 def test_a_second_server_on_the_same_port_is_refused_at_once(server: Server) -> None:
-    done = lakou("serve", "--port", str(server.port), *place(server))
+    done = lakou("serve", "--port", str(server.port), "--mqtt-port", "none", *place(server))
     assert done.returncode == 4
     assert "--port" in done.stderr
 
@@ -155,7 +155,7 @@ def test_a_server_ends_cleanly_and_another_goes_on_from_its_data(tmp_path: Path)
     one = Server("sqlite", tmp_path / "data")
     one.start()
     try:
-        second = lakou("serve", "--port", "1025", "--data", str(one.data))
+        second = lakou("serve", "--port", "1025", "--mqtt-port", "none", "--data", str(one.data))
         assert (second.returncode, str(one.pid) in second.stderr) == (3, True), second.stderr
         body = {"name": "kept", "description": "outlives its server"}
         headers = {"authorization": f"Bearer {one.token}"}
@@ -174,7 +174,8 @@ def test_a_server_ends_cleanly_and_another_goes_on_from_its_data(tmp_path: Path)
 
 def test_the_demonstration_shows_living_exercise_data(tmp_path: Path) -> None:
     port = free_port()
-    command = [sys.executable, "-m", "lakou", "demo", "--port", str(port), "--data", str(tmp_path / "demo")]
+    command = [sys.executable, "-m", "lakou", "demo", "--port", str(port), "--mqtt-port", "none"]
+    command += ["--data", str(tmp_path / "demo")]
     base = f"http://127.0.0.1:{port}"
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)

@@ -32,8 +32,8 @@ Columns = list[tuple[str, str]]
 _TIME_KINDS = (Kind.INSTANT, Kind.INTERVAL, Kind.TIME)
 
 
-def page(dialect: Dialect, plan: ReadPlan, reader: Principal) -> Statement:
-    """The statement of one page: at most `limit` + 1 rows, so that a next page is seen."""
+def page(dialect: Dialect, plan: ReadPlan, reader: Principal, among: list[int] | None = None) -> Statement:
+    """The statement of one page: at most `limit` + 1 rows, so that a next page is seen; `among` keeps these ids."""
     writer = Writer(dialect, reader)
     alias = writer.alias()
     if plan.distinct:
@@ -46,9 +46,13 @@ def page(dialect: Dialect, plan: ReadPlan, reader: Principal) -> Statement:
     order = _order(writer, plan, alias)
     if plan.after is not None:
         where.append(_after(writer, plan, env))
+    if among is not None:
+        where.append(_among(writer, f"{alias}.id", among))
     cut = "" if plan.single else f" limit {plan.limit + 1}" + (f" offset {plan.skip}" if plan.skip else "")
     if observations.is_tiered(writer, plan.type):
         access, more = observations.of_plan(writer, plan, alias)
+        if among is not None:
+            access, more = _by_ids(writer, among), []
         most = 1 if plan.single else plan.limit + 1 + plan.skip
         source = observations.rows(writer, alias, [*more, *where], order, most, access)
         return writer.statement(f"select {', '.join(columns)} from {source}{order}{cut}")
@@ -64,20 +68,27 @@ def count(dialect: Dialect, plan: ReadPlan, reader: Principal, sample: list[int]
     alias = writer.alias()
     where = _where(writer, plan, alias)
     if sample is not None:
-        name = f"p{len(writer.parameters) + 1}"
-        writer.parameters[name] = dialect.encode_set(sample)
-        where.append(dialect.sets(f"{alias}.id", dialect.placeholder(name)))
-    source = _set(writer, plan, alias, where)
+        where.append(_among(writer, f"{alias}.id", sample))
+    source = _set(writer, plan, alias, where, among=sample)
     if plan.distinct:
         inner = ", ".join(text for text, _ in _distinct_columns(writer, plan, alias))
         return writer.statement(f"select count(*) from (select distinct {inner} from {source}) x")
     return writer.statement(f"select count(*) from {source}")
 
 
-def _set(writer: Writer, plan: ReadPlan, alias: str, where: list[str], most: int | None = None) -> str:
-    """The FROM part and what follows it for the rows of a set in no order."""
+def _set(
+    writer: Writer,
+    plan: ReadPlan,
+    alias: str,
+    where: list[str],
+    most: int | None = None,
+    among: list[int] | None = None,
+) -> str:
+    """The FROM part and what follows it for the rows of a set in no order; `among` when only these ids are wanted."""
     if observations.is_tiered(writer, plan.type):
         access, more = observations.of_plan(writer, msgspec.structs.replace(plan, order=()), alias)
+        if among is not None:
+            access, more = _by_ids(writer, among), []
         return observations.rows(writer, alias, [*more, *where], most=most, access=access)
     return f"{plan.type.table} {alias} where {conjunction(where)}"
 
@@ -116,6 +127,16 @@ def _where(writer: Writer, plan: ReadPlan, alias: str) -> list[str]:
     if plan.where is not None:
         parts.append(condition(writer, plan.where, {(0, ()): alias}))
     return parts
+
+
+def _among(writer: Writer, column: str, ids: list[int]) -> str:
+    name = f"p{len(writer.parameters) + 1}"
+    writer.parameters[name] = writer.dialect.encode_set(ids)
+    return writer.dialect.sets(column, writer.dialect.placeholder(name))
+
+
+def _by_ids(writer: Writer, ids: list[int]) -> observations.Access:
+    return observations.Access(observations.Way.KEY, (_among(writer, "{key}", ids),))
 
 
 def belongs(writer: Writer, hops: tuple[Hop, ...], alias: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from lakou.kernel import time
-from lakou.sensorthings.sql.dialect import Micros
+from lakou.sensorthings.sql.dialect import Dialect, Micros, Statement
 from lakou.sensorthings.store.database import Row, Rows, Transaction
 
 KEPT = 1_000_000
@@ -40,18 +40,28 @@ class Entry(msgspec.Struct, frozen=True):
 
 def read(tx: Rows, after: Cursor, limit: int = 1_000) -> list[Entry]:
     """The entries after a cursor, in order."""
-    if tx.dialect.name == "sqlite":
-        rows = tx.rows(
-            "select 0, seq, at, verb, type, first_id, last_id from change where seq > ? order by seq limit ?",
-            (after.seq, limit),
+    return entries(tx.read(after_cursor(tx.dialect, after, limit)))
+
+
+def after_cursor(dialect: Dialect, after: Cursor, limit: int = 1_000) -> Statement:
+    """Reads the entries after a cursor, in order; for `entries`."""
+    seq, transaction = dialect.placeholder("seq"), dialect.placeholder("transaction")
+    if dialect.name == "sqlite":
+        text = (
+            f"select 0, seq, at, verb, type, first_id, last_id from change where seq > {seq}"  # noqa: S608  placeholder
+            f" order by seq limit {limit:d}"
         )
-    else:
-        rows = tx.rows(
-            "select transaction::text::bigint, seq, at, verb, type, first_id, last_id from change"
-            " where (transaction, seq) > (?::text::xid8, ?) and transaction < pg_snapshot_xmin(pg_current_snapshot())"
-            " order by transaction, seq limit ?",
-            (str(after.transaction), after.seq, limit),
-        )
+        return Statement(text, {"seq": after.seq})
+    text = (
+        "select transaction::text::bigint, seq, at, verb, type, first_id, last_id from change"  # noqa: S608
+        f" where (transaction, seq) > ({transaction}::text::xid8, {seq})"
+        f" and transaction < pg_snapshot_xmin(pg_current_snapshot()) order by transaction, seq limit {limit:d}"
+    )
+    return Statement(text, {"transaction": str(after.transaction), "seq": after.seq})
+
+
+def entries(rows: list[Row]) -> list[Entry]:
+    """The entries of the rows of `after_cursor`."""
     return [_entry(row) for row in rows]
 
 
@@ -107,6 +117,18 @@ def end(tx: Rows) -> Cursor:
         return Cursor(0, seq)
     ((transaction,),) = tx.rows("select (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)")
     return Cursor(transaction, 2**62)
+
+
+def seq_at(tx: Transaction, place: Cursor) -> int:
+    """The sequence number of the last entry up to a cursor, 0 when the log does not reach back to it."""
+    if tx.dialect.name == "sqlite":
+        return place.seq
+    rows = tx.rows(
+        "select seq from change where (transaction, seq) <= (?::text::xid8, ?) order by transaction desc, seq desc"
+        " limit 1",
+        (str(place.transaction), place.seq),
+    )
+    return int(rows[0][0]) if rows else 0
 
 
 def advance(tx: Transaction, reader: str, to: Cursor) -> None:

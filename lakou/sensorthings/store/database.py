@@ -33,13 +33,13 @@ class Rows(Protocol):
         """Run a statement; its rows (none for one that returns nothing)."""
         ...
 
+    def read(self, statement: Statement) -> list[Row]:
+        """The rows of a planned statement; in a transaction they tell of what it has done."""
+        ...
+
 
 class Transaction(Rows, Protocol):
     """A transaction of the writer."""
-
-    def read(self, statement: Statement) -> list[Row]:
-        """The rows of a planned statement, seeing what the transaction has done."""
-        ...
 
     def insert(self, table: str, values: dict[str, Any]) -> int:
         """Insert a row; its new id."""
@@ -183,7 +183,11 @@ class Lookup:
         names = [f"p{n}" for n in range(len(parameters))]
         first, *rest = sql.split("?")
         text = first + "".join(self.dialect.placeholder(n) + part for n, part in zip(names, rest, strict=True))
-        return self._database.read(Statement(text, dict(zip(names, parameters, strict=True))), self._timeout_s)
+        return self.read(Statement(text, dict(zip(names, parameters, strict=True))))
+
+    def read(self, statement: Statement) -> list[Row]:
+        """The rows of a statement. Raises Unavailable while the database does not answer."""
+        return self._database.read(statement, self._timeout_s)
 
 
 def too_slow(timeout_s: float) -> BadRequest:

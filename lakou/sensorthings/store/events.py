@@ -19,7 +19,7 @@ SLICE = 2_000
 _NEAR = 64
 """Ranges this near to one another are read as one."""
 _STREAM = OBSERVATION_COLUMNS.index("datastream_id")
-_BETWEEN = f"select {', '.join(OBSERVATION_COLUMNS)} from observation where id between ? and ?"  # noqa: S608
+_BETWEEN = f"select {', '.join(OBSERVATION_COLUMNS)} from observation_by_id where id between ? and ?"  # noqa: S608
 
 
 class Streams:

@@ -31,6 +31,11 @@ class Readers:
     def dialect(self) -> Dialect:
         return self._database.dialect
 
+    @property
+    def is_local(self) -> bool:
+        """Whether this process is the only writer, of a database on its own disk."""
+        return self._database.is_local
+
     async def rows(self, statement: Statement, timeout_s: float, *, short: bool = False) -> list[Row]:
         """The rows of a statement. `short` promises an indexed look-up of few rows."""
         if short and self._database.is_local:

@@ -221,21 +221,8 @@ class Tiers:
 
     def find(self, id_: int) -> tuple[Any, ...] | None:
         """The row of an Observation, None when there is none."""
-        run = self._connection.execute
-        for name in HOT:
-            row = run(
-                f"select {_COLUMNS} from hot_{name} where id = ? and (datastream_id, time_start, id) >"
-                " (select datastream_id, time_start, id from tier where name = ?)",
-                (id_, name),
-            ).fetchone()
-            if row is not None:
-                return whole(row)
-        row = run(
-            f"select {', '.join('s.' + c for c in OBSERVATION_COLUMNS)} from sealed_key k cross join sealed s"
-            " on s.datastream_id = k.datastream_id and s.time_start >= k.slot << 26"
-            " and s.time_start < (k.slot + 1) << 26 and s.id = k.id where k.id = ?",
-            (id_,),
-        ).fetchone()
+        query = f"select {_COLUMNS} from observation_by_id where id = ?"
+        row = self._connection.execute(query, (id_,)).fetchone()
         return None if row is None else whole(row)
 
     def change(self, before: dict[str, Any], after: dict[str, Any]) -> None:

@@ -43,11 +43,12 @@ def serve(
 
 
 def start(config: Config, beside: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
-    """Take the port and the data folder, migrate, serve. The port comes first: a taken one is known at once.
+    """Take the ports and the data folder, migrate, serve. The ports come first: a taken one is known at once.
 
     `beside` is entered once all that is sure, and left when the server has stopped.
     """
     with processes.bind(config.host, config.port) as listener:
+        processes.check_mqtt_port(config)
         compose.load_django(config)
         with databases.only_server(config, processes.address(config)):
             compose.migrate(config)

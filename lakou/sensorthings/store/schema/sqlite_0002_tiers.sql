@@ -67,3 +67,18 @@ create view observation as
   select datastream_id, time_start, id, time_end, result_time, valid_start, valid_end, result_type, result_number,
     result_boolean, result_text, result_json, result_quality, parameters, feature_id, digest from hot_b
     where (+datastream_id, time_start, id) > (select datastream_id, time_start, id from tier where name = 'b');
+-- The same to be asked by id. The plus keeps a condition on time from taking the place of the slot as the way in.
+create view observation_by_id as
+  select s.datastream_id, +s.time_start as time_start, k.id as id, s.time_end, s.result_time, s.valid_start, s.valid_end,
+    s.result_type, s.result_number, s.result_boolean, s.result_text, s.result_json, s.result_quality, s.parameters,
+    s.feature_id, s.digest
+    from sealed_key k cross join sealed s on s.datastream_id = k.datastream_id and s.time_start >= k.slot << 26
+    and s.time_start < (k.slot + 1) << 26 and s.id = k.id
+  union all
+  select datastream_id, time_start, id, time_end, result_time, valid_start, valid_end, result_type, result_number,
+    result_boolean, result_text, result_json, result_quality, parameters, feature_id, digest from hot_a
+    where (+datastream_id, time_start, id) > (select datastream_id, time_start, id from tier where name = 'a')
+  union all
+  select datastream_id, time_start, id, time_end, result_time, valid_start, valid_end, result_type, result_number,
+    result_boolean, result_text, result_json, result_quality, parameters, feature_id, digest from hot_b
+    where (+datastream_id, time_start, id) > (select datastream_id, time_start, id from tier where name = 'b');
