@@ -27,6 +27,7 @@ TICK_S = 0.1
 ALIVE_TICKS = 75
 """A client that got nothing for twice as many ticks gets a sign of life: at the latest after 15 s."""
 RIGHTS_TICKS = 5
+AHEAD_TICKS = 15
 PENDING = 100_000
 AT_ONCE = 50
 """Clients woken before the loop sees to others."""
@@ -83,6 +84,7 @@ class Broadcast:
         """Return when the client is in: what it missed and all that comes is offered to it from now on."""
         await self._started.wait()
         if listener.after is not None:
+            await self._catch_up(listener.after)
             try:
                 await self._recent.reach(listener.after)
             except LakouError as error:
@@ -91,6 +93,13 @@ class Broadcast:
         if not listener.ended:
             self._joining.append((listener, joined))
             await joined
+
+    async def _catch_up(self, place: Position) -> None:
+        """Wait a moment for a place that another worker has told of before this one."""
+        for _ in range(AHEAD_TICKS):
+            if self._position is not None and place <= self._position:
+                return
+            await asyncio.sleep(TICK_S)
 
     def remove(self, listener: Listener) -> None:
         """Forget a client; nothing is offered to it any more."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from lakou.kernel import time
 from lakou.kernel.bus import Bus
 from lakou.kernel.errors import BadRequest, LakouError, Unavailable
 from lakou.kernel.histogram import Histogram
@@ -34,6 +35,7 @@ from lakou.sensorthings.store.follower import Follower
 from lakou.sensorthings.store.past import StoredPast
 from lakou.sensorthings.store.position import after
 from lakou.sensorthings.store.readers import Readers
+from lakou.sensorthings.store.retention import Policy, Retention
 from lakou.sensorthings.store.session import Commit
 from lakou.sensorthings.store.writer import Writer
 from lakou.sensorthings.work import Work, Written
@@ -59,6 +61,7 @@ class ServiceConfig(msgspec.Struct, frozen=True):
     database_url: str | None = None
     base_url: str | None = None
     limits: Limits = Limits()
+    retention: Policy = Policy()
 
 
 def _nothing() -> None:
@@ -152,12 +155,15 @@ class Service:
         self._database.close()
 
     async def _keep_up(self) -> None:
-        """Now and then: prune the change log in slices, make the partitions of the months to come."""
+        """Now and then: prune the change log in slices, make partitions of months to come, remove what is not kept."""
         more = False
+        retention = Retention(self.config.retention.defaults)
         while True:
             await asyncio.sleep(0.05 if more else UPKEEP_S)
             try:
                 more = await self._submitter()(lambda session: changes.prune(session.tx), entities=False)
+                if self.config.retention.applies:
+                    more = await self._submitter()(lambda session: retention.step(session, time.now())) or more
                 if not more:
                     await asyncio.to_thread(self._database.maintain)
             except LakouError as error:

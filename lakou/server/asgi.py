@@ -16,7 +16,7 @@ from typing import Any, cast
 import structlog
 from django.core.handlers.asgi import ASGIHandler
 
-from lakou.connectors import inbound
+from lakou.connectors import inbound, mqtt_pump
 from lakou.connectors.register import CivicRegister
 from lakou.connectors.scheduler import Scheduler
 from lakou.identity import authority as identity
@@ -163,6 +163,11 @@ class Dispatcher:
         if self._config.role != "data":
             connectors = asyncio.create_task(Scheduler(side.jobs(), CivicRegister()).run(), name="connectors")
             running.push_async_callback(_cancelled, connectors)
+            listening = asyncio.create_task(
+                mqtt_pump.run_bridges(side.settings.bridges, side.entities, side.policy, CivicRegister()),
+                name="bridges",
+            )
+            running.push_async_callback(_cancelled, listening)
         running.push_async_callback(_cancelled, asyncio.create_task(clock.watch(), name="clock"))
         if (every_s := systemd.watchdog_s()) is not None:
             feeding = asyncio.create_task(systemd.feed_watchdog(self._service.probe, every_s), name="watchdog")

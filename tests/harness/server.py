@@ -54,6 +54,7 @@ class Server:
         self.mqtt_port = 0
         self.token = ""
         self.token_name = "conformance"
+        self.config: Path | None = None
         self.program: tuple[str, ...] = (sys.executable, "-m", "lakou")
         self.options: tuple[str, ...] = ()
         """More words for `lakou serve`."""
@@ -144,10 +145,11 @@ class Server:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LAKOU_")}
-        settings = self.data.parent / f"{self.data.name}.toml"
-        settings.write_text(f"[limits]\nhot_rows = {HOT_ROWS}\n", encoding="utf-8")
+        if self.config is None:
+            self.config = self.data.parent / f"{self.data.name}.toml"
+            self.config.write_text(f"[limits]\nhot_rows = {HOT_ROWS}\n", encoding="utf-8")
         return kept | {
-            "LAKOU_CONFIG": str(settings),
+            "LAKOU_CONFIG": str(self.config),
             "LAKOU_MQTT_PORT": str(self.mqtt_port or free_port()),
             "PYTHONUNBUFFERED": "1",
         }

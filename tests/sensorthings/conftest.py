@@ -22,7 +22,7 @@ _ENTITIES = ("thing", "location", "historical_location", "sensor", "observed_pro
 _OTHERS = (
     "thing_location", "historical_location_location", "datastream_observed_property", "observation",
     "feature_datastream", "moved_identity", "observation_history", "purge", "idempotency", "change",
-    "rollup_hour", "rollup_day", "rollup_stale",
+    "rollup_hour", "rollup_day", "rollup_stale", "history_hour", "history_day",
 )  # fmt: skip
 
 

@@ -27,12 +27,18 @@ _NEEDED = {
 }
 
 
-def apply(dialect: Dialect, plan: ApplyPlan, rolled: RolledPlan, reader: Principal) -> Statement:
-    """Rows of (keys…, aggregates…) in the order of the keys, as `sql.apply.apply` gives them."""
+def apply(
+    dialect: Dialect, plan: ApplyPlan, rolled: RolledPlan, reader: Principal, *, history: bool = True
+) -> Statement:
+    """Rows of (keys…, aggregates…) in the order of the keys, as `sql.apply.apply` gives them.
+
+    With `history` also of Observations that are not kept any more, in whole buckets.
+    """
     writer = Writer(dialect, reader)
     width = rollups.DAY if rolled.width == rollups.DAY.micros else rollups.HOUR
     needed = _columns(plan.aggregates)
-    parts = [_from_rollups(writer, plan, rolled, width, needed)]
+    tables = (width.table, width.history) if history else (width.table,)
+    parts = [_from_rollups(writer, plan, rolled, width, needed, table) for table in tables]
     parts += _from_rows(writer, plan, rolled, width, needed)
     keys = [f"x.k{n}" for n in range(len(plan.keys))]
     inner = [f"k{n}" for n in range(len(plan.keys))] + list(needed)
@@ -54,7 +60,7 @@ def count(dialect: Dialect, plan: ReadPlan, reader: Principal) -> Statement | No
         type=plan.type, source=plan.source, where=plan.where, keys=(), aggregates=(number,), limit=1, skip=0
     )
     rolled = None if plan.distinct else plan_rolled(counted)
-    return None if rolled is None else apply(dialect, counted, rolled, reader)
+    return None if rolled is None else apply(dialect, counted, rolled, reader, history=False)
 
 
 def _columns(aggregates: tuple[AggregatePlan, ...]) -> tuple[str, ...]:
@@ -94,11 +100,14 @@ def _outer(dialect: Dialect, number: int, aggregate: AggregatePlan) -> str:
 # ── whole buckets ──
 
 
-def _from_rollups(writer: Writer, plan: ApplyPlan, rolled: RolledPlan, width: Width, needed: tuple[str, ...]) -> str:
+def _from_rollups(
+    writer: Writer, plan: ApplyPlan, rolled: RolledPlan, width: Width, needed: tuple[str, ...], table: str
+) -> str:
     alias = writer.alias()
     where = [*_of_set(writer, plan, rolled, alias), *whole(writer, rolled, width, alias)]
-    where += observations.current(writer, width, alias)
-    source = f"{width.table} {alias}"
+    if table == width.table:
+        where += observations.current(writer, width, alias)
+    source = f"{table} {alias}"
     stream = None
     if plan.source[-1].link is None and rolled.stream is None:
         stream = writer.alias()

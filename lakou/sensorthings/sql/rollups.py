@@ -16,24 +16,21 @@ PARTIAL = (
 """What a rollup holds of a bucket: all rows, then of those with a number: count … last (by time, then id)."""
 
 
+EXTENTS = {"time_end": "max(time_end)", "result_time_min": "min(result_time)", "result_time_max": "max(result_time)"}
+"""What the extents of a Datastream need besides, by the aggregate over rows that makes it."""
+COLUMNS = ", ".join(("datastream_id", "start", "quality", *PARTIAL, *EXTENTS))
+
+
 class Width(NamedTuple):
-    """One width of rollup and its table; `extents` are further columns, by the aggregate that makes them."""
+    """One width of rollup: its table, and the one that takes its buckets when their rows are not kept any more."""
 
     table: str
+    history: str
     micros: int
-    extents: dict[str, str]
 
 
-HOUR = Width("rollup_hour", HOUR_US, {"time_end": "max(time_end)"})
-DAY = Width(
-    "rollup_day",
-    DAY_US,
-    {
-        "time_end": "max(time_end)",
-        "result_time_min": "min(result_time)",
-        "result_time_max": "max(result_time)",
-    },
-)
+HOUR = Width("rollup_hour", "history_hour", HOUR_US)
+DAY = Width("rollup_day", "history_day", DAY_US)
 WIDTHS = (HOUR, DAY)
 
 
@@ -45,14 +42,12 @@ ROLLED_UP = (
 """On PostgreSQL, the condition that the row `o` came with a commit that the rollups have reached."""
 
 
-def aggregate(source: str, width: Width, bucket: str) -> str:
-    """A query for the partials of the rows of `source`, which has the columns of an Observation.
+def aggregate(source: str, bucket: str) -> str:
+    """A query for the partials of the rows of `source`, which has the columns of an Observation; in COLUMNS.
 
-    `bucket` is the start of the bucket as SQL text over time_start. Columns: datastream_id, start, quality, PARTIAL…,
-    extents….
+    `bucket` is the start of the bucket as SQL text over time_start.
     """
     known = "case when result_number is null then 1 else 0 end"
-    extents = "".join(f", {text} as {name}" for name, text in width.extents.items())
     window = f"partition by datastream_id, {bucket}, result_quality is null order by {known}, time_start"
     ranked = (
         f"select datastream_id, {bucket} as start, case when result_quality is null then 0 else 1 end as quality,"
@@ -64,10 +59,33 @@ def aggregate(source: str, width: Width, bucket: str) -> str:
         for rank, end in (("up", "first"), ("down", "last"))
         for name, column in ((f"{end}_time", "time_start"), (f"{end}_id", "id"), (end, "result_number"))
     )
+    extents = ", ".join(f"{text} as {name}" for name, text in EXTENTS.items())
     return (
         "select datastream_id, start, quality, count(*) as rows, count(result_number) as count,"
-        f" sum(result_number) as sum, min(result_number) as min, max(result_number) as max, {ends}{extents}"
+        f" sum(result_number) as sum, min(result_number) as min, max(result_number) as max, {ends}, {extents}"
         f" from ({ranked}) x where true group by datastream_id, start, quality"
+    )
+
+
+def fold(source: str, bucket: str) -> str:
+    """A query for the partials of wider buckets from those of narrower ones; `bucket` is SQL text over start."""
+    window = f"partition by datastream_id, {bucket}, quality order by"
+    up, down = "case when first_time is null then 1 else 0 end", "case when last_time is null then 1 else 0 end"
+    ranked = (
+        f"select {COLUMNS}, {bucket} as wide,"
+        f" row_number() over ({window} {up}, first_time, first_id) as up,"
+        f" row_number() over ({window} {down}, last_time desc, last_id desc) as down from {source}"
+    )
+    ends = ", ".join(
+        f"max(case when {rank} = 1 then {name} end) as {name}"
+        for rank, end in (("up", "first"), ("down", "last"))
+        for name in (f"{end}_time", f"{end}_id", end)
+    )
+    extents = ", ".join(f"{text[:3]}({name}) as {name}" for name, text in EXTENTS.items())
+    return (
+        "select datastream_id, wide as start, quality, sum(rows) as rows, sum(count) as count, sum(sum) as sum,"
+        f" min(min) as min, max(max) as max, {ends}, {extents}"
+        f" from ({ranked}) x where true group by datastream_id, wide, quality"
     )
 
 
@@ -87,9 +105,8 @@ def _end(column: str, table: str, end: str) -> str:
     return f"case when {comes} then coalesce(excluded.{column}, {table}.{column}) else {table}.{column} end"
 
 
-def merge(width: Width) -> str:
-    """The tail of an insert that adds partials to those that are there."""
-    table = width.table
+def add(table: str, partials: str) -> str:
+    """Add partials, given as a query for COLUMNS, to those of a table of rollups."""
     sets = [f"rows = {table}.rows + excluded.rows", f"count = {table}.count + excluded.count"]
     sets.append(
         f"sum = case when excluded.count = 0 then {table}.sum when {table}.count = 0 then excluded.sum"
@@ -97,37 +114,27 @@ def merge(width: Width) -> str:
     )
     sets += [f"{name} = {_least(name, table, name)}" for name in ("min", "max")]
     sets += [f"{c} = {_end(c, table, end)}" for end in ("first", "last") for c in (f"{end}_time", f"{end}_id", end)]
-    sets += [f"{name} = {_least(name, table, text[:3])}" for name, text in width.extents.items()]
-    return f" on conflict (datastream_id, start, quality) do update set {', '.join(sets)}"
+    sets += [f"{name} = {_least(name, table, text[:3])}" for name, text in EXTENTS.items()]
+    conflict = f"on conflict (datastream_id, start, quality) do update set {', '.join(sets)}"
+    return f"insert into {table} ({COLUMNS}) {partials} {conflict}"
 
 
-def columns(width: Width) -> str:
-    """The columns of a rollup table, in the order of `aggregate`."""
-    return ", ".join(("datastream_id", "start", "quality", *PARTIAL, *width.extents))
-
-
-def add(width: Width, source: str, bucket: str) -> str:
-    """Add the partials of the rows of `source` to the rollups."""
-    return f"insert into {width.table} ({columns(width)}) {aggregate(source, width, bucket)}{merge(width)}"
-
-
-def differing(width: Width, source: str, bucket: str, known: str = "1 = 1") -> str:
-    """A query for the number of buckets whose stored partials are not those of the rows of `source`.
+def differing(table: str, partials: str, known: str = "1 = 1") -> str:
+    """A query for the number of buckets of a table that are not those of `partials`.
 
     `known` is a condition on the bucket `b` (datastream_id, start): others are not looked at. Sums may differ by the
-    order in which they were added up.
+    order in which they were added up. `{b}` stands for one more condition on `b`.
     """
     same = " and ".join(f"s.{c} = b.{c}" for c in ("datastream_id", "start", "quality"))
     exact = " and ".join(
-        f"s.{c} is not distinct from b.{c}" for c in (*PARTIAL, *width.extents) if c not in ("sum", "rows", "count")
+        f"s.{c} is not distinct from b.{c}" for c in (*PARTIAL, *EXTENTS) if c not in ("sum", "rows", "count")
     )
     close = "coalesce(abs(s.sum - b.sum) <= 1e-9 * (abs(s.sum) + abs(b.sum) + 1), s.sum is null and b.sum is null)"
     equal = f"s.rows = b.rows and s.count = b.count and {exact} and {close}"
-    again = f"select * from ({aggregate(source, width, bucket)}) b where {known}"
     return (
-        f"with again as materialized ({again})"
+        f"with again as materialized (select * from ({partials}) b where {known})"
         " select (select count(*) from again b where not exists"
-        f" (select 1 from {width.table} s where {same} and {equal}))"
-        f" + (select count(*) from {width.table} b where {{b}} and {known}"
+        f" (select 1 from {table} s where {same} and {equal}))"
+        f" + (select count(*) from {table} b where {{b}} and {known}"
         f" and not exists (select 1 from again s where {same}))"
     )

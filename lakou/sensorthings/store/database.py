@@ -81,6 +81,13 @@ class Transaction(Rows, Protocol):
         """Delete rows."""
         ...
 
+    def expire_observations(self, stream_id: int, start: int, end: int, limit: int) -> int:
+        """Delete the oldest Observations of a Datastream within a time; what they came to goes to the history.
+
+        Their number; 0 when there is none, or when they have to wait.
+        """
+        ...
+
     def savepoint(self) -> None: ...
 
     def release(self) -> None: ...

@@ -116,10 +116,11 @@ class Follower:
         with selectors.DefaultSelector() as selector:
             selector.register(connection.fileno(), selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
+            is_idle = True
             while not self._stopping:
-                self._round(connection, rows)
+                self._round(connection, rows, is_idle=is_idle)
                 self._failing = False
-                selector.select(POLL_S)
+                is_idle = not selector.select(POLL_S)
                 # Wakes that come close together are one: in a busy second this looks fifty times, not a thousand.
                 time.sleep(max(0.0, self._earliest - time.monotonic()))
                 self._earliest = time.monotonic() + PACE_S
@@ -127,7 +128,7 @@ class Follower:
                     os.read(self._woken, 65_536)
                 _take_notifications(connection)
 
-    def _round(self, connection: psycopg.Connection[Any], rows: Rows) -> None:
+    def _round(self, connection: psycopg.Connection[Any], rows: Rows, *, is_idle: bool) -> None:
         if self._committed:
             self._committed = False
             connection.execute(f"notify {CHANNEL}")
@@ -140,7 +141,12 @@ class Follower:
         if asking != self._asking:
             self._asking = asking
             self._listeners.publish(Commit([], [], [], self._cursor))
+        # Read before the log is, so that all before it has been told afterwards, also where nothing was logged.
+        reached = changes.end(rows) if is_idle else self._cursor
         self._tell(rows, self._cursor)
+        if self._cursor < reached:
+            self._cursor = reached
+            self._listeners.publish(Commit([], [], [], reached))
 
     def _tell(self, rows: Rows, cursor: Cursor) -> None:
         """Publish what was committed after the cursor."""

@@ -47,18 +47,22 @@ _OWN_NUMBER = "case when o.digest = 0 then o.result_number end"
 
 
 def _rolled_up(width: rollups.Width, dialect: Dialect) -> Check:
-    """Rollups of a width against the rows that they are to hold."""
-    bucket = dialect.bucket("time_start", str(width.micros))
+    """Rollups by hour against the rows that they are to hold, those by day against those by hour."""
     source, known = "(select o.* from sealed o where {o}) o", "1 = 1"
     if dialect.name == "postgres":
         source = f"(select o.* from observation o where {{o}} and {rollups.ROLLED_UP}) o"
         stale = dialect.bucket("r.start", str(width.micros))
-        known = (
-            f"not exists (select 1 from rollup_stale r where r.datastream_id = b.datastream_id and {stale} = b.start)"
-        )
-    text = rollups.differing(width, source, bucket, known)
-    name = "hour" if width is rollups.HOUR else "day"
-    return Check(f"Rollups by {name} against rows", "buckets are not what their rows come to", text, dialect.name)
+        same = f"r.datastream_id = b.datastream_id and {stale} = b.start"
+        known = f"not exists (select 1 from rollup_stale r where {same})"
+    if width is rollups.HOUR:
+        partials = rollups.aggregate(source, dialect.bucket("time_start", str(width.micros)))
+        name, against = "hour", "rows"
+    else:
+        hours = "(select o.* from rollup_hour o where {o}) o"
+        partials = rollups.fold(hours, dialect.bucket("start", str(width.micros)))
+        name, against = "day", "hours"
+    text = rollups.differing(width.table, partials, known)
+    return Check(f"Rollups by {name} against {against}", "buckets are not what they come to", text, dialect.name)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -83,7 +87,8 @@ CHECKS: tuple[Check, ...] = (
         "Pairs have Observations",
         "pairs are there without an Observation",
         "with seen as materialized (select distinct o.datastream_id, o.feature_id from observation o where {o})"
-        f" select count(*) from feature_datastream o where {{o}} and {_ALIVE} and not exists (select 1 from seen s"
+        f" select count(*) from feature_datastream o where {{o}} and {_ALIVE} and not exists"
+        " (select 1 from history_day h where h.datastream_id = o.datastream_id) and not exists (select 1 from seen s"
         " where s.datastream_id = o.datastream_id and s.feature_id = o.feature_id)",
     ),
     Check(

@@ -275,6 +275,9 @@ class SQLiteTransaction:
     def remove_observations(self, places: Sequence[Place]) -> None:
         self._tiers.remove(places)
 
+    def expire_observations(self, stream_id: int, start: int, end: int, limit: int) -> int:
+        return self._tiers.expire(stream_id, start, end, limit)
+
     def savepoint(self) -> None:
         self._connection.execute("savepoint job")
 

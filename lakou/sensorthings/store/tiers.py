@@ -34,6 +34,11 @@ _FEWEST, _MOST = 50, 4_000
 _COLUMNS = ", ".join(OBSERVATION_COLUMNS)
 _DIGEST, _NUMBER = OBSERVATION_COLUMNS.index("digest"), OBSERVATION_COLUMNS.index("result_number")
 _PLACES = ", ".join("?" * len(OBSERVATION_COLUMNS))
+_BUCKETS = (
+    SQLite().bucket("time_start", str(rollups.HOUR.micros)),
+    SQLite().bucket("start", str(rollups.DAY.micros)),
+)
+"""The start of the hour of a row, and of the day of an hour."""
 _LAST = (2**62, 0, 0)
 _NONE = (0, 0, 0)
 OWN = 0
@@ -186,8 +191,7 @@ class Tiers:
         bounds = (*place, *upto)
         run(f"insert into sealed ({_COLUMNS}) select {_COLUMNS} from {source}", bounds)
         moved = self._connection.changes()
-        for width in rollups.WIDTHS:
-            run(rollups.add(width, source, _bucket(width)), bounds)
+        _roll_up(self._connection, source, bounds)
         if until is None:
             run(f"delete from {table}")
             run(
@@ -265,31 +269,50 @@ class Tiers:
                 touched.add(place[:2])
         self.recompute(touched)
 
+    def expire(self, stream_id: int, start: int, end: int, limit: int) -> int:
+        """Delete the oldest sealed rows of a Datastream within a time; what they came to goes to the history."""
+        run = self._connection.execute
+        where = "datastream_id = ?1 and time_start >= ?2 and time_start < ?3"
+        source = f"(select * from sealed where {where} order by datastream_id, time_start, id limit ?4)"
+        bounds = (stream_id, start, end, limit)
+        gone: list[Any] = run(f"select time_start, id from {source}", bounds).fetchall()
+        _roll_up(self._connection, source, bounds, "history")
+        for time_start, id_ in gone:
+            run(
+                "delete from sealed where datastream_id = ? and time_start = ? and id = ?", (stream_id, time_start, id_)
+            )
+            run("delete from sealed_key where id = ?", (id_,))
+        self.recompute({(stream_id, time_start) for time_start, _ in gone})
+        return len(gone)
+
     def recompute(self, touched: set[tuple[int, int]]) -> None:
         """Make the rollups of the buckets of these (Datastream, time) again from the sealed rows."""
-        for width in rollups.WIDTHS:
-            for stream, start in {(s, t - t % width.micros) for s, t in touched}:
-                self._connection.execute(
-                    f"delete from {width.table} where datastream_id = ? and start = ?",
-                    (stream, start),
-                )
-                source = (
-                    "(select * from sealed where datastream_id = ?1 and time_start >= ?2"
-                    f" and time_start < ?2 + {width.micros})"
-                )
-                self._connection.execute(rollups.add(width, source, _bucket(width)), (stream, start))
+        run = self._connection.execute
+        within = "where datastream_id = ?1 and {0} >= ?2 and {0} < ?2 + {1}"
+        for stream, start in {(s, t - t % rollups.HOUR.micros) for s, t in touched}:
+            run("delete from rollup_hour where datastream_id = ? and start = ?", (stream, start))
+            source = f"(select * from sealed {within.format('time_start', rollups.HOUR.micros)})"
+            run(rollups.add("rollup_hour", rollups.aggregate(source, _BUCKETS[0])), (stream, start))
+        for stream, start in {(s, t - t % rollups.DAY.micros) for s, t in touched}:
+            run("delete from rollup_day where datastream_id = ? and start = ?", (stream, start))
+            source = f"(select * from rollup_hour {within.format('start', rollups.DAY.micros)})"
+            run(rollups.add("rollup_day", rollups.fold(source, _BUCKETS[1])), (stream, start))
+
+
+def _roll_up(connection: apsw.Connection, source: str, bounds: tuple[Any, ...] = (), kind: str = "rollup") -> None:
+    """Add what the rows of `source` come to to the tables of a kind, rollup or history."""
+    hours = rollups.aggregate(source, _BUCKETS[0])
+    connection.execute(rollups.add(f"{kind}_hour", hours), bounds)
+    connection.execute(rollups.add(f"{kind}_day", rollups.fold(f"({hours})", _BUCKETS[1])), bounds)
 
 
 def rebuild(connection: apsw.Connection) -> None:
     """Make all rollups again from the sealed rows."""
     for width in rollups.WIDTHS:
         connection.execute(f"delete from {width.table}")
-        connection.execute(rollups.add(width, "sealed", _bucket(width)))
+    connection.execute(rollups.add("rollup_hour", rollups.aggregate("sealed", _BUCKETS[0])))
+    connection.execute(rollups.add("rollup_day", rollups.fold("rollup_hour", _BUCKETS[1])))
 
 
 def _by_id(row: tuple[Any, ...]) -> int:
     return int(row[2])
-
-
-def _bucket(width: rollups.Width) -> str:
-    return SQLite().bucket("time_start", str(width.micros))

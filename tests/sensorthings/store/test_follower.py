@@ -17,7 +17,7 @@ from lakou.sensorthings.store.changes import Cursor
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, Lookup
 from lakou.sensorthings.store.follower import Follower
 from lakou.sensorthings.store.postgres import PostgresDatabase
-from lakou.sensorthings.store.session import ID, Commit
+from lakou.sensorthings.store.session import ID, Changed, Commit
 from tests.sensorthings import bodies
 from tests.sensorthings.caller import Caller, Store
 from tests.sensorthings.conftest import emptied
@@ -48,10 +48,13 @@ class Heard:
         server may have held it back until now."""
         return [row[ID] for commit in self.commits for _, row in commit.observed if row[ID] > 1]
 
-    def until(self, count: int) -> list[int]:
+    def wait(self, claim: Callable[[], bool]) -> None:
         end = time.monotonic() + 5
-        while len(self.ids) < count and time.monotonic() < end:
+        while not claim() and time.monotonic() < end:
             time.sleep(0.01)
+
+    def until(self, count: int) -> list[int]:
+        self.wait(lambda: len(self.ids) >= count)
         return self.ids
 
 
@@ -76,9 +79,7 @@ def heard(url: str, caller: Caller) -> Iterator[Heard]:
     listener, database = Heard(), PostgresDatabase(url)
     made = Follower(database, listener)
     made.start()
-    end = time.monotonic() + 5
-    while not listener.commits and time.monotonic() < end:
-        time.sleep(0.01)
+    listener.wait(lambda: bool(listener.commits))
     assert listener.commits[0].cursor is not None
     yield listener
     made.stop()
@@ -129,12 +130,9 @@ def test_commits_are_told_with_their_places(heard: Heard, caller: Caller) -> Non
     ids = observe(caller, 3)
     assert heard.until(3) == ids
     thing = caller.make("/Things", bodies.thing())
-    for _ in range(100):
-        if any(commit.changed for commit in heard.commits):
-            break
-        time.sleep(0.01)
-    changed = [change for commit in heard.commits for change in commit.changed]
-    assert [(c.verb, c.type, c.id) for c in changed] == [("create", "Thing", thing)]
+    wanted = Changed("create", "Thing", thing)
+    heard.wait(lambda: any(wanted in commit.changed for commit in heard.commits))
+    assert [change for commit in heard.commits for change in commit.changed].count(wanted) == 1
     cursors = [commit.cursor for commit in heard.commits]
     assert cursors == sorted(cursors)  # type: ignore[type-var]
 
@@ -171,7 +169,8 @@ def test_a_reader_with_a_cursor_misses_nothing_of_two_workers(url: str, caller: 
 
     def read(cursor: Cursor) -> Cursor:
         for entry in changes.read(rows, cursor, limit=7):
-            found.extend(range(entry.first_id, entry.last_id + 1))
+            if entry.first_id > 1:  # what the fixture made may have been held back by another database of the server
+                found.extend(range(entry.first_id, entry.last_id + 1))
             cursor = entry.cursor
         return cursor
 
@@ -179,7 +178,8 @@ def test_a_reader_with_a_cursor_misses_nothing_of_two_workers(url: str, caller: 
         thread.start()
     while any(thread.is_alive() for thread in threads):
         cursor = read(cursor)
-    for _ in range(100):
+    end = time.monotonic() + 5
+    while len(found) < sum(map(len, written)) and time.monotonic() < end:
         cursor = read(cursor)
     database.close()
     assert sorted(found) == sorted(written[0] + written[1])
@@ -202,20 +202,16 @@ def test_the_follower_goes_on_after_its_connection_was_cut(heard: Heard, caller:
 def test_nothing_is_read_while_nobody_listens(heard: Heard, caller: Caller) -> None:
     heard.on = None
     time.sleep(0.1)
+    told = len(heard.commits)
     observe(caller, 2)
     time.sleep(0.2)
-    told = len(heard.commits)
-    assert told == 1  # the place where it began
+    assert len(heard.commits) == told
     heard.on = 2
-    end = time.monotonic() + 5
-    while len(heard.commits) == told and time.monotonic() < end:
-        time.sleep(0.01)
+    heard.wait(lambda: len(heard.commits) > told)
     marker = heard.commits[told]
     assert (marker.entries, marker.gap) == ([], False)
     (late,) = observe(caller)
-    end = time.monotonic() + 5
-    while late not in heard.ids and time.monotonic() < end:
-        time.sleep(0.01)
+    heard.wait(lambda: late in heard.ids)
     assert heard.ids[-1] == late
 
 
@@ -230,13 +226,11 @@ def test_who_is_far_behind_is_told_of_a_gap(
         quick.begin(2)
         quick.commit()
     slow.commit()
-    end = time.monotonic() + 5
-    while not any(commit.gap for commit in heard.commits) and time.monotonic() < end:
-        time.sleep(0.01)
+    heard.wait(lambda: any(commit.gap for commit in heard.commits))
     assert any(commit.gap for commit in heard.commits)
     later = quick.begin(1)
     quick.commit()
-    heard.until(1)
+    heard.wait(lambda: later[0] in heard.ids)
     assert heard.ids[-1:] == later
 
 

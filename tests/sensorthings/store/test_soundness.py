@@ -124,8 +124,8 @@ def rolled_up(store: Store) -> None:
     [
         ("Rollups by hour against rows", "update rollup_hour set count = count + 1"),
         ("Rollups by hour against rows", "delete from rollup_hour"),
-        ("Rollups by day against rows", "update rollup_day set last = 99"),
-        ("Rollups by day against rows", "update {obs} set result_number = 7 where id = (select max(id) from {obs})"),
+        ("Rollups by day against hours", "update rollup_day set last = 99"),
+        ("Rollups by hour against rows", "update {obs} set result_number = 7 where id = (select max(id) from {obs})"),
     ],
 )
 def test_rollups_that_are_not_what_their_rows_come_to_are_found(

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from lakou.sensorthings.payload import bits
 from lakou.sensorthings.sql import rollups
+from lakou.sensorthings.sql.sqlite import SQLite
 from lakou.sensorthings.store import tiers
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
 from lakou.sensorthings.store.sqlite import SQLiteDatabase
 from lakou.sensorthings.store.tiers import Tiers
 
-HOUR, DAY = rollups.HOUR_US, rollups.DAY_US
+HOUR, DAY = rollups.HOUR.micros, rollups.DAY.micros
 _COLUMNS = ", ".join(OBSERVATION_COLUMNS)
 
 
@@ -69,9 +70,9 @@ class Bench:
 
     def check(self) -> None:
         """Rollups are what the sealed rows come to; each sealed row has its key."""
-        for width in rollups.WIDTHS:
-            stored = self._partials(f"select {rollups.columns(width)} from {width.table}")  # noqa: S608
-            again = self._partials(rollups.aggregate("sealed", width, tiers._bucket(width)))
+        for width, bucket in zip(rollups.WIDTHS, (HOUR, DAY), strict=True):
+            stored = self._partials(f"select {rollups.COLUMNS} from {width.table}")  # noqa: S608
+            again = self._partials(rollups.aggregate("sealed", SQLite().bucket("time_start", str(bucket))))
             assert stored.keys() == again.keys()
             for key, values in again.items():
                 assert stored[key] == pytest.approx(values, rel=1e-12, abs=1e-12), (width.table, key)

@@ -6,7 +6,7 @@ create table rollup_hour (
   rows bigint not null, count bigint not null, sum double precision, min double precision, max double precision,
   first_time timestamptz, first_id bigint, first double precision,
   last_time timestamptz, last_id bigint, last double precision,
-  time_end timestamptz,
+  time_end timestamptz, result_time_min timestamptz, result_time_max timestamptz,
   primary key (datastream_id, start, quality));
 create table rollup_day (
   datastream_id bigint not null, start timestamptz not null, quality smallint not null,

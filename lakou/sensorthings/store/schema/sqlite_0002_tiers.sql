@@ -42,7 +42,7 @@ create table rollup_hour (
   datastream_id integer not null, start integer not null, quality integer not null,
   rows integer not null, count integer not null, sum real, min real, max real,
   first_time integer, first_id integer, first real, last_time integer, last_id integer, last real,
-  time_end integer,
+  time_end integer, result_time_min integer, result_time_max integer,
   primary key (datastream_id, start, quality)) without rowid;
 create index rollup_hour_start on rollup_hour (start, datastream_id);
 create table rollup_day (
