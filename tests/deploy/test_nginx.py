@@ -59,7 +59,11 @@ class Front:
 
     def connect(self) -> ssl.SSLSocket:
         raw = socket.create_connection(("127.0.0.1", self.port), timeout=10)
-        return self.trust.wrap_socket(raw, server_hostname="127.0.0.1")
+        try:
+            return self.trust.wrap_socket(raw, server_hostname="127.0.0.1")
+        except OSError:
+            raw.close()
+            raise
 
 
 @pytest.fixture(scope="module")

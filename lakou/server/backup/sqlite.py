@@ -2,8 +2,9 @@
 
 Each file is copied by SQLite's backup interface from a connection that holds one read snapshot to the end. The usual
 way, small steps without a snapshot, begins again whenever another process commits: under load it never ends. VACUUM
-INTO holds a snapshot too, for half as long again (measured). A snapshot never holds up the writer; while it lasts the
-write-ahead log cannot be reused and grows by what is written meanwhile (docs/how-to/operate.md).
+INTO takes as long (measured), and cannot use a snapshot that is held already, so two files could not be of one instant.
+A snapshot never holds up the writer; while it lasts the write-ahead log cannot be reused and grows by what is written
+meanwhile (docs/how-to/operate.md).
 
 The two snapshots are of the same instant: `data_version` says whether anybody committed to the civic file between
 them, and if so both are taken again.
