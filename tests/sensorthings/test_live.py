@@ -346,6 +346,20 @@ def test_the_end_of_the_service_ends_every_stream(station: Caller) -> None:
     assert back.until(1)[0].data["result"] == 1
 
 
+def test_what_changed_while_nobody_listened_counts(station: Caller) -> None:
+    client = Client(station)
+    observe(station, 1)
+    assert client.until(1)[0].data["thing"] == 1
+    client.leave()
+    station.run(asyncio.sleep(0.1))
+    other = station.make("/Things", bodies.thing("other", Locations=[ref(1)]))
+    assert station.call("PATCH", "/Datastreams(1)", {"Thing": ref(other)}).status == 200
+    station.run(asyncio.sleep(0.1))
+    client = Client(station, f"thing={other}")
+    observe(station, 2)
+    assert client.until(1)[0].data["thing"] == other
+
+
 def test_when_nobody_listens_nothing_is_kept(station: Caller) -> None:
     client = Client(station)
     observe(station, 1)
