@@ -248,9 +248,10 @@ def test_an_id_that_means_nothing_here_is_answered_by_one_resync(station: Caller
 def test_what_is_too_old_or_too_much_is_answered_by_resync(station: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(station)
     here = client.reader.last_id
-    client.leave()
     observe(station, 1)
     observe(station, 2)
+    client.until(2)
+    client.leave()
     monkeypatch.setattr("lakou.sensorthings.store.past.OLDEST_S", -1)
     assert Client(station, last=here).until(1)[0].type == "resync"
     monkeypatch.undo()
