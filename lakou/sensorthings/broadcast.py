@@ -147,6 +147,8 @@ class Broadcast:
             self._lost = self._lost or bool(commit.entries)
         self._groups.note(commit.changed)
         self._pending.extend(events_of(commit))
+        if commit.gap:
+            self._groups.forget()
         if commit.gap or len(self._pending) > PENDING:
             self._pending.clear()
             self._lost = True

@@ -11,6 +11,9 @@ import msgspec
 from lakou.sensorthings.access import ANONYMOUS, Principal
 from tests.sensorthings.caller import Caller
 
+PATIENCE_S = 20.0
+"""On PostgreSQL any long transaction of the whole server, also of another database, holds up what is told."""
+
 
 class Event(msgspec.Struct, frozen=True):
     """A dispatched event: its type, its data, and the last event id at that moment."""
@@ -96,7 +99,7 @@ class Client:
     def results(self) -> list[Any]:
         return [event.data["result"] for event in self.events if event.type == "observation"]
 
-    def until(self, count: int, within_s: float = 5.0) -> list[Event]:
+    def until(self, count: int, within_s: float = PATIENCE_S) -> list[Event]:
         """The events once there are so many; fails when they do not come."""
         self._caller.run(self._wait(lambda: len(self.events) >= count, within_s))
         assert len(self.events) >= count, (self.status, self.body, self.events)
@@ -132,7 +135,7 @@ class Client:
 
     async def _start(self) -> None:
         self._task = asyncio.create_task(self._serve())
-        await self._wait(lambda: bool(self.reader.last_id or self.events or self.is_over), 5.0)
+        await self._wait(lambda: bool(self.reader.last_id or self.events or self.is_over), PATIENCE_S)
 
     async def _serve(self) -> None:
         await self._caller.service.live(self._scope, self._receive, self._send)

@@ -248,9 +248,10 @@ def test_an_id_that_means_nothing_here_is_answered_by_one_resync(station: Caller
 def test_what_is_too_old_or_too_much_is_answered_by_resync(station: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(station)
     here = client.reader.last_id
-    client.leave()
     observe(station, 1)
     observe(station, 2)
+    client.until(2)
+    client.leave()
     monkeypatch.setattr("lakou.sensorthings.store.past.OLDEST_S", -1)
     assert Client(station, last=here).until(1)[0].type == "resync"
     monkeypatch.undo()
@@ -344,6 +345,20 @@ def test_the_end_of_the_service_ends_every_stream(station: Caller) -> None:
     observe(station, 1)
     back = Client(station, last=client.reader.last_id)
     assert back.until(1)[0].data["result"] == 1
+
+
+def test_what_changed_while_nobody_listened_counts(station: Caller) -> None:
+    client = Client(station)
+    observe(station, 1)
+    assert client.until(1)[0].data["thing"] == 1
+    client.leave()
+    station.run(asyncio.sleep(0.1))
+    other = station.make("/Things", bodies.thing("other", Locations=[ref(1)]))
+    assert station.call("PATCH", "/Datastreams(1)", {"Thing": ref(other)}).status == 200
+    station.run(asyncio.sleep(0.1))
+    client = Client(station, f"thing={other}")
+    observe(station, 2)
+    assert client.until(1)[0].data["thing"] == other
 
 
 def test_when_nobody_listens_nothing_is_kept(station: Caller) -> None:

@@ -108,7 +108,7 @@ def test_clients_of_both_processes_get_every_event_exactly_once(pair: Server) ->
         writer.start()
     for writer in writers:
         writer.join()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 20
     while any(len(stream.ids) < 100 for stream in streams) and time.monotonic() < end:
         time.sleep(0.05)
     time.sleep(0.3)

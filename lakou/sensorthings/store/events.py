@@ -40,7 +40,10 @@ class Streams:
     def note(self, entry: Entry) -> None:
         """Forget everything when an entry may have changed it."""
         if entry.type != "Observation" and (entry.verb, entry.type) != ("create", "FeatureOfInterest"):
-            self._known.clear()
+            self.forget()
+
+    def forget(self) -> None:
+        self._known.clear()
 
 
 def is_created(entry: Entry) -> bool:

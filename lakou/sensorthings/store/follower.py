@@ -32,6 +32,8 @@ POLL_S = 1.0
 REST_S = 0.5
 PAGE = 1_000
 """Entries read at a time."""
+COUNTED = 50
+"""Pages after which it is counted how far behind this is."""
 BEHIND = 200_000
 """Observations that are told late; when there are more, listeners are told of a gap instead."""
 
@@ -137,6 +139,7 @@ class Follower:
             self._cursor = self._asking = None
             return
         if self._cursor is None:
+            self._streams.forget()  # nobody has heard what changed meanwhile
             self._cursor = changes.end(rows)
         if asking != self._asking:
             self._asking = asking
@@ -150,9 +153,14 @@ class Follower:
 
     def _tell(self, rows: Rows, cursor: Cursor) -> None:
         """Publish what was committed after the cursor."""
+        pages = 0
         while not self._stopping:
             entries = changes.read(rows, cursor, PAGE)
-            if len(entries) == PAGE and changes.behind(rows, cursor, BEHIND) > BEHIND:
+            pages += 1
+            # Counting is a scan of what is behind: now and then is enough.
+            is_due = len(entries) == PAGE and pages % COUNTED == 1
+            if is_due and changes.behind(rows, cursor, BEHIND) > BEHIND:
+                self._streams.forget()
                 cursor = self._cursor = changes.end(rows)
                 log.warning("More than %d Observations behind: listeners have to look again", BEHIND)
                 self._listeners.publish(Commit([], [], [], cursor, gap=True))

@@ -224,7 +224,9 @@ class PostgresDatabase:
             # Measured: the driver's pipeline saves a round trip and costs twice the processor time of it.
             writer.execute(_LOG, (Micros(now()), *map(list, zip(*entries, strict=True))))
             entries.clear()
-        writer.execute("commit")
+        if writer.execute("commit").statusmessage != "COMMIT":
+            # A transaction in which something had failed is rolled back by "commit", and PostgreSQL calls it success.
+            raise errors.OperationalError("The transaction was rolled back")
 
     def keep(self, entries: Iterable[tuple[str, str, int, int]]) -> None:
         """Log these with the commit."""

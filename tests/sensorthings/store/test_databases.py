@@ -129,7 +129,7 @@ def test_a_data_error_is_told_from_a_broken_database(database: Database) -> None
 
 def settled(tx: Transaction, after: Cursor, count: int) -> list[Entry]:
     """The entries after a cursor: on PostgreSQL only once no older transaction of the whole server is under way."""
-    for _ in range(500):
+    for _ in range(2_000):
         if len(found := changes.read(tx, after)) >= count:
             break
         time.sleep(0.01)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from lakou.sensorthings.store import changes, events
@@ -41,10 +43,11 @@ def rows(caller: Caller) -> Lookup:
 def settled(rows: Lookup, count: int) -> list[Entry]:
     """The log once it holds so many Observations: on PostgreSQL an older transaction of the server may hold it up."""
     found: list[Entry] = []
-    for _ in range(500):
+    for _ in range(2_000):
         found = changes.read(rows, Cursor())
         if sum(e.last_id - e.first_id + 1 for e in found if events.is_created(e)) >= count:
             break
+        time.sleep(0.01)
     return found
 
 

@@ -21,7 +21,7 @@ from lakou.sensorthings.store.session import ID, Changed, Commit
 from tests.sensorthings import bodies
 from tests.sensorthings.caller import Caller, Store
 from tests.sensorthings.conftest import emptied
-from tests.sensorthings.stream import Client
+from tests.sensorthings.stream import PATIENCE_S, Client
 
 pytestmark = pytest.mark.postgres
 
@@ -49,7 +49,7 @@ class Heard:
         return [row[ID] for commit in self.commits for _, row in commit.observed if row[ID] > 1]
 
     def wait(self, claim: Callable[[], bool]) -> None:
-        end = time.monotonic() + 5
+        end = time.monotonic() + PATIENCE_S
         while not claim() and time.monotonic() < end:
             time.sleep(0.01)
 
@@ -178,7 +178,7 @@ def test_a_reader_with_a_cursor_misses_nothing_of_two_workers(url: str, caller: 
         thread.start()
     while any(thread.is_alive() for thread in threads):
         cursor = read(cursor)
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENCE_S
     while len(found) < sum(map(len, written)) and time.monotonic() < end:
         cursor = read(cursor)
     database.close()

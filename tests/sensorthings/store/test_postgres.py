@@ -107,6 +107,15 @@ def test_a_writer_that_was_cut_off_while_idle_goes_on(
     database.commit()
 
 
+def test_a_transaction_in_which_something_failed_is_never_called_committed(database: PostgresDatabase) -> None:
+    tx = database.begin(exclusive=False)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        tx.rows("select 1 / 0")
+    with pytest.raises(psycopg.OperationalError, match="rolled back"):
+        database.commit()
+    database.rollback()
+
+
 def test_the_writer_has_time_outs(database: PostgresDatabase) -> None:
     for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
         assert setting(database, name).endswith("s"), name
