@@ -7,7 +7,7 @@ of at most `commit_rows`, so that single Observations are not queued behind them
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from lakou.kernel import jsontext
@@ -136,16 +136,15 @@ async def _store(
     """Commit the Observations in slices, all queued at once; outcomes in order."""
     size = limits.commit_rows
     futures = [
-        submit(_slice(items[n : n + size], principal), rows=len(items[n : n + size]), entities=False, whole=False)
+        submit(slice_of(items[n : n + size], principal), rows=len(items[n : n + size]), entities=False, whole=False)
         for n in range(0, len(items), size)
     ]
-    found: list[Outcome] = []
-    for future in futures:
-        found.extend(await future)
-    return found
+    return [outcome for slice_ in await asyncio.gather(*futures) for outcome in slice_]
 
 
-def _slice(items: list[Observation | LakouError], principal: Principal) -> Callable[[Session], list[Outcome]]:
+def slice_of(items: Sequence[Observation | LakouError], principal: Principal) -> Callable[[Session], list[Outcome]]:
+    """The work of many plain Observations in one commit: the id of each, or why it was refused."""
+
     def run(session: Session) -> list[Outcome]:
         outcomes: list[Outcome] = []
         checked: tuple[int, bool] | None = None

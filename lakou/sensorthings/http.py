@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lakou.kernel.errors import BadRequest, LakouError, TooLarge
 from lakou.sensorthings import live
 from lakou.sensorthings.access import Principal
-from lakou.sensorthings.request import Answer, Header, Request, error_answer, json_answer
+from lakou.sensorthings.request import Answer, Header, Request, error_answer, json_answer, not_allowed
 
 if TYPE_CHECKING:
     from lakou.sensorthings.service import Service
@@ -43,6 +43,7 @@ async def respond(service: Service, scope: Scope, receive: Receive, send: Send) 
     except Disconnected:
         return
     except LakouError as error:
+        service.note_refusal(error)
         answer = error_answer(error)
     except Exception:  # the edge: a fault is logged whole and told without detail
         log.exception("A request failed")
@@ -169,13 +170,17 @@ async def _send(send: Send, method: str, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 
 
-def _preflight() -> Answer:
+_METHODS = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
+_ALLOWED = "Authorization, Content-Type, If-Match, If-None-Match, Prefer"
+
+
+def _preflight(methods: str = _METHODS, allowed: str = _ALLOWED) -> Answer:
     return Answer(
         204,
         [
-            (b"allow", b"GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"),
-            (b"access-control-allow-methods", b"GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"),
-            (b"access-control-allow-headers", b"Authorization, Content-Type, If-Match, If-None-Match, Prefer"),
+            (b"allow", methods.encode()),
+            (b"access-control-allow-methods", methods.encode()),
+            (b"access-control-allow-headers", allowed.encode()),
             (b"access-control-max-age", b"3600"),
         ],
         b"",
@@ -184,13 +189,23 @@ def _preflight() -> Answer:
 
 async def stream(service: Service, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one client of the event stream."""
-    headers = dict(scope["headers"])
+    method: str = scope["method"]
     try:
-        if scope["method"] not in ("GET", "HEAD"):
-            raise BadRequest("The event stream is read with GET", code="method_not_allowed")
-        principal = principal_of(service, headers)
-        wanted = live.wanted(scope["query_string"].decode("latin-1"))
+        if method not in ("GET", "HEAD", "OPTIONS"):
+            raise not_allowed("The event stream is read with GET", "GET, HEAD, OPTIONS")
+        if method == "OPTIONS":
+            await _send(send, method, _preflight("GET, HEAD, OPTIONS", "Authorization, Last-Event-ID"))
+            return
+        if len(scope["query_string"]) > service.limits.url_bytes:
+            raise BadRequest(f"The URL is longer than {service.limits.url_bytes} bytes", code="too_long")
+        one = live.listener(scope, dict(scope["headers"]), service.authority)
+        if method == "HEAD":
+            await send({"type": "http.response.start", "status": 200, "headers": live.HEADERS})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        broadcast = service.broadcast
+        broadcast.add(one)
     except LakouError as error:
-        await _send(send, scope["method"], error_answer(error))
+        await _send(send, method, error_answer(error))
         return
-    await live.serve(service.feed, principal, wanted, headers.get(b"last-event-id"), receive, send)
+    await live.serve(broadcast, one, receive, send)

@@ -30,6 +30,7 @@ from lakou.sensorthings.render import entities, flat, sets
 from lakou.sensorthings.render.entities import Style
 from lakou.sensorthings.request import Answer, Header, Request, empty, json_answer
 from lakou.sensorthings.sql import read as sql
+from lakou.sensorthings.sql import rolled
 from lakou.sensorthings.sql.dialect import Statement
 from lakou.sensorthings.store.database import Row
 from lakou.sensorthings.store.readers import Readers
@@ -160,7 +161,7 @@ class Reading:
         plan, dialect = prepared.plan, self._readers.dialect
         if plan.count == "estimate":
             return await self._estimate(plan, principal)
-        statement = sql.count(dialect, plan, principal)
+        statement = rolled.count(dialect, plan, principal) or sql.count(dialect, plan, principal)
         try:
             rows = await self._readers.rows(statement, self._limits.count_timeout_s)
         except BadRequest as error:

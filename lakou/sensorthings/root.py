@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from lakou.sensorthings.model import BY_PLURAL
 
@@ -50,12 +51,28 @@ CONFORMANCE: tuple[str, ...] = (
 )  # fmt: skip
 
 
-def root(base: str, openapi: str) -> dict[str, Any]:
-    """The root document; `base` is the service root without a final slash."""
-    return {
-        "value": [{"name": plural, "url": f"{base}/{plural}"} for plural in BY_PLURAL],
-        "serverSettings": {
-            "conformance": list(CONFORMANCE),
-            f"{_FROST}OpenAPI.html": {"endpoint": openapi},
-        },
+MQTT: tuple[str, ...] = (
+    f"{_REQ}create-observations-via-mqtt/observations-creation",
+    f"{_REQ}receive-updates-via-mqtt/receive-updates",
+)
+_MQTT_EXTENSIONS = (f"{_FROST}MqttExpand.html", f"{_FROST}MqttFilter.html")
+
+
+def root(base: str, openapi: str, mqtt_port: int | None = None) -> dict[str, Any]:
+    """The root document; `base` is the service root without a final slash. MQTT is announced where it is open."""
+    settings: dict[str, Any] = {
+        "conformance": list(CONFORMANCE),
+        f"{_FROST}OpenAPI.html": {"endpoint": openapi},
     }
+    if mqtt_port is not None:
+        settings["conformance"] += [*MQTT, *_MQTT_EXTENSIONS]
+        settings |= {name: {"endpoints": mqtt_endpoints(base, mqtt_port)} for name in MQTT}
+    return {"value": [{"name": plural, "url": f"{base}/{plural}"} for plural in BY_PLURAL], "serverSettings": settings}
+
+
+def mqtt_endpoints(base: str, port: int) -> list[str]:
+    """The addresses of MQTT on the host of a service root: TCP, and WebSocket beside HTTP."""
+    address = urlsplit(base)
+    host = f"[{address.hostname}]" if ":" in (address.hostname or "") else address.hostname
+    scheme = "wss" if address.scheme == "https" else "ws"
+    return [f"mqtt://{host}:{port}", f"{scheme}://{address.netloc}/mqtt"]

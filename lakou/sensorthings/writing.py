@@ -80,41 +80,15 @@ class Writing:
                 code="multi_datastream",
                 hint="PATCH the MultiDatastream with all three lists.",
             )
+        if type_ is OBSERVATION and (fast := plain_observation(body, hops)) is not None:
+            work = plain_work(request.principal, hops, fast)
+            work.answer = lambda id_: _created_observation(request, id_, fast, options)
+            return work
         given = (link.inverse,) if link is not None else ()
-        if type_ is OBSERVATION and (fast := _plain_observation(body, hops)) is not None:
-            return self._observation(request, hops, fast, options)
         tree = payload.tree(type_, body, given=given)
-        principal = request.principal
-
-        def run(session: Session) -> Written:
-            if parent is not None and link is not None:
-                parent_id = reach(session, principal, hops[:-1])
-                tree.set_links(link.inverse, [Ref(parent_id, "")])
-                if tree.reading is not None and parent.type is FEATURE:
-                    tree.reading.feature = Ref(parent_id, "")
-                if parent.type not in (OBSERVATION, FEATURE):
-                    entities.own(session, principal, parent.type, parent_id)
-            return Written(type_, entities.create(session, principal, tree), created=True)
-
-        return Work(run, lambda done: _created(request, done, options))
-
-    def _observation(self, request: Request, hops: tuple[Hop, ...], item: Observation, options: Options) -> Work:
-        """The common case: a plain Observation for a Datastream that the path or the body names."""
-        principal = request.principal
-        deep = len(hops) > 2
-        feature = item.reading.feature
-
-        def run(session: Session) -> int:
-            if deep:
-                reach(session, principal, hops[:-1])
-            return observe(session, principal, item)
-
-        return Work(
-            run,
-            lambda id_: _created_observation(request, id_, item, options),
-            entities=isinstance(feature, Tree),
-            whole=isinstance(feature, Tree) or deep,
-        )
+        work = tree_work(request.principal, hops, tree)
+        work.answer = lambda done: _created(request, done, options)
+        return work
 
     # ── change ──
 
@@ -245,6 +219,53 @@ def reach(session: Session, principal: Principal, hops: tuple[Hop, ...]) -> int:
     return int(rows[0][0])
 
 
+# ── creating, the same from HTTP and from MQTT ──
+
+
+def published(principal: Principal, hops: tuple[Hop, ...], body: Any) -> Work | Observation:
+    """What a message does: a plain Observation to `observe`, which may share a job with others, or a work of its own.
+
+    `hops` lead to Observations. Raises LakouError for what needs no database to be refused.
+    """
+    plain_one = plain_observation(body, hops)
+    if plain_one is not None:
+        feature = plain_one.reading.feature
+        return plain_work(principal, hops, plain_one) if isinstance(feature, Tree) or len(hops) > 2 else plain_one
+    link = hops[-1].link
+    given = () if link is None else (link.inverse,)
+    return tree_work(principal, hops, payload.tree(OBSERVATION, body, given=given))
+
+
+def plain_work(principal: Principal, hops: tuple[Hop, ...], item: Observation) -> Work:
+    """The common case: a plain Observation for a Datastream that the path or the body names."""
+    deep = len(hops) > 2
+    feature = item.reading.feature
+
+    def run(session: Session) -> int:
+        if deep:
+            reach(session, principal, hops[:-1])
+        return observe(session, principal, item)
+
+    return Work(run, lambda _: empty(201), entities=isinstance(feature, Tree), whole=isinstance(feature, Tree) or deep)
+
+
+def tree_work(principal: Principal, hops: tuple[Hop, ...], tree: Tree) -> Work:
+    """The creation of an entity with what hangs on it, in the set that a path leads to."""
+    parent, link = (hops[-2], hops[-1].link) if len(hops) > 1 else (None, None)
+
+    def run(session: Session) -> Written:
+        if parent is not None and link is not None:
+            parent_id = reach(session, principal, hops[:-1])
+            tree.set_links(link.inverse, [Ref(parent_id, "")])
+            if tree.reading is not None and parent.type is FEATURE:
+                tree.reading.feature = Ref(parent_id, "")
+            if parent.type not in (OBSERVATION, FEATURE):
+                entities.own(session, principal, parent.type, parent_id)
+        return Written(hops[-1].type, entities.create(session, principal, tree), created=True)
+
+    return Work(run, lambda _: empty(201))
+
+
 # ── bodies ──
 
 
@@ -257,7 +278,7 @@ def _json_body(request: Request, *, patch: bool = False) -> Any:
     return jsontext.decode(request.body)
 
 
-def _plain_observation(body: Any, hops: tuple[Hop, ...]) -> Observation | None:
+def plain_observation(body: Any, hops: tuple[Hop, ...]) -> Observation | None:
     """An Observation whose Datastream is named by the path or by a reference; None for any other form."""
     if not isinstance(body, dict):
         return None

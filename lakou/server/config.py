@@ -6,6 +6,7 @@ Read once, frozen, passed down; Django's settings derive from it and nothing els
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -35,6 +36,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = 2048
     max_connections_per_address: int = 256
     max_connections_on_loopback: int = 0
+    trusted_proxies: tuple[str, ...] = ()
+    access_log: Literal["off", "on"] = "off"
     log_format: LogFormat = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     file: Path | None = None
@@ -59,7 +62,7 @@ class Option(NamedTuple):
 
     field: str
     toml: str
-    kind: Literal["path", "text", "integer", "choice", "list"]
+    kind: Literal["path", "text", "integer", "port", "choice", "list"]
     meaning: str
     choices: tuple[str, ...] = ()
     low: int = 0
@@ -75,7 +78,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("database_url", "database_url", "text", "PostgreSQL with PostGIS instead of SQLite: postgresql://…"),
     Option("host", "host", "text", "address to listen on"),
     Option("port", "port", "integer", "HTTP port", low=1, high=65535),
-    Option("mqtt_port", "mqtt_port", "integer", "MQTT port (reserved: not opened by this version)", low=0, high=65535),
+    Option("mqtt_port", "mqtt_port", "port", "MQTT port; 0 or none: no MQTT", low=0, high=65535),
     Option("workers", "workers", "integer", "processes; more than one needs PostgreSQL", low=1, high=64),
     Option("role", "role", "choice", "what this process answers", choices=("all", "data", "civic")),
     Option("base_url", "base_url", "text", "address as seen from outside, when a proxy stands in front"),
@@ -102,6 +105,13 @@ OPTIONS: tuple[Option, ...] = (
         "open connections from an address of this machine, where a proxy may stand; 0 is no bound",
         high=100_000,
     ),
+    Option(
+        "trusted_proxies",
+        "trusted_proxies",
+        "list",
+        "addresses or networks of proxies whose X-Forwarded-For is believed (default: none)",
+    ),
+    Option("access_log", "access_log", "choice", "a log line for every request", choices=("off", "on")),
     Option("log_format", "log_format", "choice", "form of the log lines", choices=("text", "json")),
     Option("log_level", "log_level", "choice", "least level logged", choices=("debug", "info", "warning", "error")),
 )
@@ -171,9 +181,9 @@ def _read_value(option: Option, raw: object, place: str) -> object:
     match option.kind:
         case "path":
             return Path(str(raw)).expanduser().absolute()
-        case "integer":
+        case "integer" | "port":
             try:
-                number = int(str(raw))
+                number = 0 if option.kind == "port" and str(raw).lower() == "none" else int(str(raw))
             except ValueError:
                 raise _wrong(place, f"must be a whole number, not {raw!r}", option.meaning) from None
             if not option.low <= number <= option.high:
@@ -198,6 +208,13 @@ def _checked(config: Config) -> Config:
         raise _wrong("LAKOU_DATABASE_URL", "is not a PostgreSQL URL", "postgresql://user:password@host:5432/name")
     if config.base_url is not None and not config.base_url.startswith(("http://", "https://")):
         raise _wrong("LAKOU_BASE_URL", "must begin with http:// or https://", "for example https://lakou.example.org")
+    for proxy in config.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            raise _wrong(
+                "LAKOU_TRUSTED_PROXIES", f"holds {proxy!r}", "addresses or networks: 127.0.0.1,10.0.0.0/8"
+            ) from None
     if not config.is_postgres and (config.workers > 1 or config.role != "all"):
         raise _wrong(
             "LAKOU_WORKERS" if config.workers > 1 else "LAKOU_ROLE",

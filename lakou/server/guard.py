@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import Any
 
 import httptools
@@ -43,6 +44,10 @@ TURN_S = 0.02
 FLOOD_S = 10.0
 MAX_BLANK = 1024
 EVICTED_AT_ONCE = 32
+# A client of the event stream that takes nothing, or is gone without a word, is given up after so long.
+STREAM_BUFFER_BYTES = 128 * 1024
+STREAM_SILENT_MS = 25_000
+WEBSOCKET = b"/mqtt"
 
 
 class HeldFlow(FlowControl):
@@ -227,6 +232,13 @@ class GuardedProtocol(HttpToolsProtocol):
         if rest:
             self._feed(rest)
 
+    def _should_upgrade(self) -> bool:
+        """Only MQTT is spoken over a WebSocket; anywhere else an upgrade is not taken up (RFC 9110 §7.8)."""
+        return self.url.partition(b"?")[0] == WEBSOCKET and super()._should_upgrade()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An upgrade that is not taken up is nothing to warn of."""
+
     def handle_websocket_upgrade(self) -> None:
         """From here on another protocol has the connection, and its own limits."""
         if self._timer is not None:
@@ -266,6 +278,16 @@ class GuardedProtocol(HttpToolsProtocol):
         if frame.expects_continue:
             # Whether the body comes after an early answer is the client's choice: nothing may follow it here.
             self.cycle.keep_alive = False
+        if self._is_stream:
+            self._bound_stream()
+
+    def _bound_stream(self) -> None:
+        """What a client of the event stream does not read must not pile up here: little is kept, and it may be cut."""
+        self.scope["extensions"] = {"lakou.abort": {"call": self.transport.abort}}
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, STREAM_BUFFER_BYTES)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STREAM_SILENT_MS)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

@@ -26,6 +26,8 @@ from psycopg import sql
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
+HOT_ROWS = 5
+"""So few that what tests write lies in both tiers of SQLite."""
 
 
 class ServerFailed(RuntimeError):
@@ -54,6 +56,8 @@ class Server:
         self.token_name = "conformance"
         self.config: Path | None = None
         self.program: tuple[str, ...] = (sys.executable, "-m", "lakou")
+        self.options: tuple[str, ...] = ()
+        """More words for `lakou serve`."""
 
     @property
     def origin(self) -> str:
@@ -78,7 +82,7 @@ class Server:
             self.port, self.mqtt_port = free_port(), free_port()
             with self.log.open("ab") as log:
                 self.process = subprocess.Popen(
-                    self._command("serve", "--host", "127.0.0.1", "--port", str(self.port)),
+                    self._command("serve", "--host", "127.0.0.1", "--port", str(self.port), *self.options),
                     stdout=log,
                     stderr=log,
                     env=self._environment(),
@@ -141,9 +145,14 @@ class Server:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LAKOU_")}
-        if self.config is not None:
-            kept["LAKOU_CONFIG"] = str(self.config)
-        return kept | {"LAKOU_MQTT_PORT": str(self.mqtt_port or free_port()), "PYTHONUNBUFFERED": "1"}
+        if self.config is None:
+            self.config = self.data.parent / f"{self.data.name}.toml"
+            self.config.write_text(f"[limits]\nhot_rows = {HOT_ROWS}\n", encoding="utf-8")
+        return kept | {
+            "LAKOU_CONFIG": str(self.config),
+            "LAKOU_MQTT_PORT": str(self.mqtt_port or free_port()),
+            "PYTHONUNBUFFERED": "1",
+        }
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

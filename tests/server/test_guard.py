@@ -1,5 +1,7 @@
 """What the HTTP protocol refuses by itself, on a real socket."""
 
+import asyncio
+import contextlib
 import socket
 import threading
 import time
@@ -38,6 +40,9 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
             return
         size += len(message.get("body", b""))
         more = message.get("more_body", False)
+    if scope["query_string"] == b"flood":
+        await flood(scope, send)
+        return
     if scope["path"] == "/live":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"begun", "more_body": True})
@@ -48,6 +53,17 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def flood(scope: Scope, send: Send) -> None:
+    """Send until the client takes no more, then cut it."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    try:
+        while True:
+            async with asyncio.timeout(0.3):
+                await send({"type": "http.response.body", "body": bytes(65_536), "more_body": True})
+    except TimeoutError:
+        scope["extensions"]["lakou.abort"]["call"]()
 
 
 class Running:
@@ -424,3 +440,17 @@ def test_an_open_event_stream_does_not_hold_up_the_end() -> None:
             assert time.monotonic() - begun < 3
     finally:
         running.stop()
+
+
+def test_a_client_of_the_event_stream_that_takes_nothing_is_cut(server: Running) -> None:
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        client.settimeout(10)
+        client.connect(("127.0.0.1", server.port))
+        client.sendall(b"GET /live?flood HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(1.0)  # the server has given up meanwhile: what comes now is what the kernel held
+        taken = 0
+        with contextlib.suppress(ConnectionResetError):
+            while piece := client.recv(65_536):
+                taken += len(piece)
+        assert taken < 1024 * 1024

@@ -29,6 +29,7 @@ from typing import Any
 import apsw
 
 from lakou.sensorthings.access import ADMIN, Principal
+from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.service import Service, ServiceConfig
 from tests.harness import make
 from tests.torture import kill9, odd_disk
@@ -37,6 +38,8 @@ from tests.torture.ledgers import instant, open_ledgers
 from tests.torture.writers import CONNECTIONS
 
 WRITERS = 8
+HOT_ROWS = 40
+"""So few that power goes while rows are on their way from one tier to the other."""
 FAIL_EVERY_S, FAIL_FOR_S = 0.1, 0.03
 
 
@@ -85,7 +88,7 @@ def run(cuts: int, requests: int, seed: int = 1, *, fault: Callable[[], str] = s
 
 async def _load(events: list[Event], folder: Path, requests: int, seed: int, quiet: list[bool]) -> None:
     """Runs the service and writes. The disk is sound until the Datastream is made, and when the service stops."""
-    service = Service(ServiceConfig(data_dir=folder), Everyone())
+    service = Service(ServiceConfig(data_dir=folder, limits=Limits(hot_rows=HOT_ROWS)), Everyone())
     service.migrate()
     await service.start()
     try:
@@ -230,7 +233,7 @@ def _check(platter: Platter, found: Path, folder: Path, report: Report, label: s
 
 async def _read(folder: Path, streams: set[str]) -> Counter[tuple[str, int]]:
     """(Datastream, result) of what the product itself reads from this disk, after a check of the file."""
-    service = Service(ServiceConfig(data_dir=folder), Everyone())
+    service = Service(ServiceConfig(data_dir=folder, limits=Limits(hot_rows=HOT_ROWS)), Everyone())
     service.migrate()
     await service.start()
     try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import DATABASES, POSTGRES_URL
+from tests.harness import cluster
 from tests.harness.server import running
-from tests.torture import clients, disks, faults, fuzz_http, hostile, kill9, powercut
+from tests.torture import backup, clients, disks, faults, fuzz_http, hostile, kill9, pg_restart, powercut
 
 SLOW_KINDS = ("idle", "pipeliner", "slow_header", "slow_body", "deaf_reader", "reset_storm")
 
@@ -27,6 +28,24 @@ def test_kill_under_load(database: str) -> None:
     assert outcome.passed, outcome.report
     if outcome.skipped:
         pytest.skip(f"{outcome.skipped} not tested: the port is closed")
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(cluster.programs() is None, reason="needs the programs of a PostgreSQL server")
+def test_postgres_restarts_under_load() -> None:
+    with cluster.cluster() as postgres:
+        report = pg_restart.run(postgres, rounds=5, workers=2, load_s=0.3, down_s=0.2)
+    assert report.passed, report
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_backup_under_load(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(database, POSTGRES_URL) as server:
+        report = backup.run(server, rate=2_500, seconds=1.5, superuser_url=POSTGRES_URL)
+    with capsys.disabled():
+        print(f"\n{database}: {backup.told(report)}")
+    assert report.passed, report
+    assert report.rate >= 2_000
 
 
 def test_power_cut() -> None:

@@ -7,11 +7,13 @@ oldest transaction still under way, for a slower worker may yet commit an earlie
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from lakou.kernel import time
-from lakou.sensorthings.sql.dialect import Micros
-from lakou.sensorthings.store.database import Row, Transaction
+from lakou.sensorthings.sql.dialect import Dialect, Micros, Statement
+from lakou.sensorthings.store.database import Row, Rows, Transaction
 
 KEPT = 1_000_000
 """Entries kept when no reader needs older ones."""
@@ -36,25 +38,65 @@ class Entry(msgspec.Struct, frozen=True):
     last_id: int
 
 
-def read(tx: Transaction, after: Cursor, limit: int = 1_000) -> list[Entry]:
+def read(tx: Rows, after: Cursor, limit: int = 1_000) -> list[Entry]:
     """The entries after a cursor, in order."""
-    if tx.dialect.name == "sqlite":
-        rows = tx.rows(
-            "select 0, seq, at, verb, type, first_id, last_id from change where seq > ? order by seq limit ?",
-            (after.seq, limit),
+    return entries(tx.read(after_cursor(tx.dialect, after, limit)))
+
+
+def after_cursor(dialect: Dialect, after: Cursor, limit: int = 1_000) -> Statement:
+    """Reads the entries after a cursor, in order; for `entries`."""
+    seq, transaction = dialect.placeholder("seq"), dialect.placeholder("transaction")
+    if dialect.name == "sqlite":
+        text = (
+            f"select 0, seq, at, verb, type, first_id, last_id from change where seq > {seq}"  # noqa: S608  placeholder
+            f" order by seq limit {limit:d}"
         )
-    else:
-        rows = tx.rows(
-            "select transaction::text::bigint, seq, at, verb, type, first_id, last_id from change"
-            " where (transaction, seq) > (?::text::xid8, ?) and transaction < pg_snapshot_xmin(pg_current_snapshot())"
-            " order by transaction, seq limit ?",
-            (str(after.transaction), after.seq, limit),
-        )
+        return Statement(text, {"seq": after.seq})
+    text = (
+        "select transaction::text::bigint, seq, at, verb, type, first_id, last_id from change"  # noqa: S608
+        f" where (transaction, seq) > ({transaction}::text::xid8, {seq})"
+        f" and transaction < pg_snapshot_xmin(pg_current_snapshot()) order by transaction, seq limit {limit:d}"
+    )
+    return Statement(text, {"transaction": str(after.transaction), "seq": after.seq})
+
+
+def entries(rows: list[Row]) -> list[Entry]:
+    """The entries of the rows of `after_cursor`."""
     return [_entry(row) for row in rows]
 
 
 def _entry(row: Row) -> Entry:
     return Entry(Cursor(row[0], row[1]), row[2], row[3], row[4], row[5], row[6])
+
+
+def logged(tx: Transaction, log: list[tuple[str, str, int, int]]) -> list[Entry]:
+    """What a transaction has just logged, as entries. On PostgreSQL none: there the log itself tells the order."""
+    if tx.dialect.name != "sqlite":
+        return []
+    ((last,),) = tx.rows("select max(seq) from change")
+    at, first = time.now(), last - len(log) + 1
+    return [Entry(Cursor(0, first + n), at, *entry) for n, entry in enumerate(log)]
+
+
+def start(tx: Rows) -> Cursor:
+    """The first entry that is still there: what came before it is not known any more."""
+    if tx.dialect.name == "sqlite":
+        rows = tx.rows("select 0, seq from change order by seq limit 1")
+    else:
+        rows = tx.rows("select transaction::text::bigint, seq from change order by transaction, seq limit 1")
+    return Cursor(*rows[0]) if rows else Cursor()
+
+
+def behind(tx: Rows, after: Cursor, enough: int) -> int:
+    """How many Observations were created after a cursor, counted until there are `enough` entries."""
+    values: list[Any]
+    if tx.dialect.name == "sqlite":
+        place, values = "seq > ?", [after.seq]
+    else:
+        place, values = "(transaction, seq) > (?::text::xid8, ?)", [str(after.transaction), after.seq]
+    found = f"select first_id, last_id from change where {place} and type = 'Observation' and verb = 'create' limit ?"  # noqa: S608
+    ((count,),) = tx.rows(f"select coalesce(sum(last_id - first_id + 1), 0) from ({found}) c", [*values, enough])  # noqa: S608
+    return int(count)
 
 
 def cursor_of(tx: Transaction, reader: str) -> Cursor:
@@ -63,17 +105,30 @@ def cursor_of(tx: Transaction, reader: str) -> Cursor:
     rows = tx.rows(f"select {column}, seq from change_reader where name = ?", (reader,))  # noqa: S608  fixed text
     if rows:
         return Cursor(rows[0][0], rows[0][1])
-    last = _end(tx)
+    last = end(tx)
     advance(tx, reader, last)
     return last
 
 
-def _end(tx: Transaction) -> Cursor:
+def end(tx: Rows) -> Cursor:
+    """The place after all that is committed and in order now."""
     if tx.dialect.name == "sqlite":
         ((seq,),) = tx.rows("select coalesce(max(seq), 0) from change")
         return Cursor(0, seq)
     ((transaction,),) = tx.rows("select (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)")
     return Cursor(transaction, 2**62)
+
+
+def seq_at(tx: Transaction, place: Cursor) -> int:
+    """The sequence number of the last entry up to a cursor, 0 when the log does not reach back to it."""
+    if tx.dialect.name == "sqlite":
+        return place.seq
+    rows = tx.rows(
+        "select seq from change where (transaction, seq) <= (?::text::xid8, ?) order by transaction desc, seq desc"
+        " limit 1",
+        (str(place.transaction), place.seq),
+    )
+    return int(rows[0][0]) if rows else 0
 
 
 def advance(tx: Transaction, reader: str, to: Cursor) -> None:

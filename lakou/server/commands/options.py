@@ -22,8 +22,8 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings file
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on [LAKOU_HOST, default: 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option("--port", help="HTTP port [LAKOU_PORT, default: 8000]")]
 MqttPort = Annotated[
-    int | None,
-    typer.Option("--mqtt-port", help="Kept for MQTT; this version does not open it [LAKOU_MQTT_PORT, default: 1883]"),
+    str | None,
+    typer.Option("--mqtt-port", help="MQTT port; 0 or none: no MQTT [LAKOU_MQTT_PORT, default: 1883]"),
 ]
 Workers = Annotated[
     int | None, typer.Option("--workers", help="Processes; above 1 needs PostgreSQL [LAKOU_WORKERS, default: 1]")
@@ -32,6 +32,14 @@ Role = Annotated[
     str | None,
     typer.Option(
         "--role", help="all, data (SensorThings) or civic (pages); PostgreSQL only [LAKOU_ROLE, default: all]"
+    ),
+]
+LogFormat = Annotated[str | None, typer.Option("--log-format", help="text or json [LAKOU_LOG_FORMAT, default: text]")]
+TrustedProxy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trusted-proxy",
+        help="Address or network of a proxy whose X-Forwarded-For is believed (repeatable) [LAKOU_TRUSTED_PROXIES]",
     ),
 ]
 

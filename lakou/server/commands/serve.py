@@ -22,6 +22,8 @@ def serve(
     database_url: options.DatabaseUrl = None,
     workers: options.Workers = None,
     role: options.Role = None,
+    log_format: options.LogFormat = None,
+    trusted_proxy: options.TrustedProxy = None,
     config: options.ConfigFile = None,
 ) -> None:
     """Serve pages and the SensorThings API until stopped (Ctrl-C, or SIGTERM)."""
@@ -34,16 +36,19 @@ def serve(
         database_url=database_url,
         workers=workers,
         role=role,
+        log_format=log_format,
+        trusted_proxies=trusted_proxy or None,
     )
     start(found)
 
 
 def start(config: Config, beside: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
-    """Take the port and the data folder, migrate, serve. The port comes first: a taken one is known at once.
+    """Take the ports and the data folder, migrate, serve. The ports come first: a taken one is known at once.
 
     `beside` is entered once all that is sure, and left when the server has stopped.
     """
     with processes.bind(config.host, config.port) as listener:
+        processes.check_mqtt_port(config)
         compose.load_django(config)
         with databases.only_server(config, processes.address(config)):
             compose.migrate(config)
