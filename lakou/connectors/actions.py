@@ -24,14 +24,31 @@ def holder() -> str:
 def take_lease(*, name: str, holder: str, now: datetime, lasts: timedelta, scheduled: bool = True) -> bool:
     """True when `holder` may run the connector now: no other process does, and (if scheduled) it is due.
 
-    One UPDATE decides, so two processes cannot both be told yes. A lease left by a dead process ends by itself.
+    One UPDATE decides, so two processes cannot both be told yes. A lease left by a dead process of this machine does
+    not count; one of another machine ends by itself.
     Raises NotFound for an unknown connector.
     """
-    ConnectorState.objects.get_or_create(name=connector(name).meta.name)
+    state, _ = ConnectorState.objects.get_or_create(name=connector(name).meta.name)
     free = Q(leased_until=None) | Q(leased_until__lte=now)
+    if _is_gone(state.holder):
+        free |= Q(holder=state.holder)
     due = Q(due=None) | Q(due__lte=now) if scheduled else Q()
     taken = ConnectorState.objects.filter(free, due, name=name).update(holder=holder, leased_until=now + lasts)
     return taken == 1
+
+
+def _is_gone(signed: str) -> bool:
+    """Whether a lease was signed by a process of this machine that is no longer there."""
+    host, _, number = signed.rpartition(":")
+    if host != socket.gethostname()[:28] or not number.isdecimal():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it is there and belongs to somebody else
+        return False
+    return False
 
 
 @transaction.atomic

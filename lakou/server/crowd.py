@@ -26,10 +26,11 @@ class Caps(msgspec.Struct, frozen=True):
 
 
 class Crowd:
-    """Connections by address, and the bytes of answers that nobody has read yet."""
+    """Connections by address, bytes of answers that nobody has read, connections with more requests than may wait."""
 
     def __init__(self) -> None:
         self.unread_bytes = 0
+        self.flooding = 0
         self._by_address: Counter[str] = Counter()
 
     def enter(self, address: str, caps: Caps) -> bool:

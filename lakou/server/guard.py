@@ -23,7 +23,7 @@ from lakou.server.framing import Refusal, Refused
 HEAD_S = 10.0
 # A body may be slow, within reason: so many seconds, and one more for each kibibyte received. Likewise an answer.
 BODY_GRACE_S = 20.0
-UNREAD_S = 20.0
+UNREAD_S = 15.0
 BYTES_PER_S = 1024
 CHECK_EVERY_S = 2.0
 # When answers that nobody reads take this much memory, patience is a fifth.
@@ -39,6 +39,9 @@ LINGER_S = 2.0
 # Requests that wait behind the one being answered; what a client sends beyond stays unparsed, then unread.
 MAX_PIPELINED = 32
 SLICE = 16 * 1024
+# Several such clients take turns, so that together they leave room for others; who needs too long is cut.
+TURN_S = 0.02
+FLOOD_S = 10.0
 MAX_BLANK = 1024
 EVICTED_AT_ONCE = 32
 # A client of the event stream that takes nothing, or is gone without a word, is given up after so long.
@@ -73,6 +76,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_bytes = self._coded_bytes = self._blank_bytes = 0
         self._served = self._is_stream = self._keeps_body = False
         self._held = b""
+        self._floods_since: float | None = None
         self._running: RequestResponseCycle | None = None
         self._refusal: Refusal | None = None
         self._refusal_waits = False
@@ -101,6 +105,7 @@ class GuardedProtocol(HttpToolsProtocol):
         crowd.HERE.leave(self._address)
         crowd.HERE.unread_bytes -= self._unread
         self._unread, self._held = 0, b""
+        self._end_flood()
         # uvicorn tells the request that came last; the one being answered may be another, those between never begin.
         self.pipeline.clear()
         if self._running is not None and not self._running.response_complete:
@@ -161,11 +166,32 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._refusal is not None or self.parser is None:
                 return
             if len(self.pipeline) >= MAX_PIPELINED:
-                self._held = data[at:]
-                self.flow.pause_reading()
-                self.flow.held = True
+                self._hold(data[at:])
                 return
             self._feed(data[at : at + SLICE])
+
+    def _hold(self, data: bytes) -> None:
+        self._held = data
+        self.flow.pause_reading()
+        self.flow.held = True
+        if self._floods_since is None:
+            self._floods_since = self.loop.time()
+            crowd.HERE.flooding += 1
+
+    def _release(self) -> None:
+        """Parse on, now that what was parsed is answered."""
+        if self.transport.is_closing() or self._refusal is not None:
+            return
+        data, self._held, self.flow.held = self._held, b"", False
+        self._take(data)
+        self.flow.resume_reading()
+        if not self._held:
+            self._end_flood()
+
+    def _end_flood(self) -> None:
+        if self._floods_since is not None:
+            self._floods_since = None
+            crowd.HERE.flooding -= 1
 
     def _feed(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -293,10 +319,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self._unread_since = None
         if self._refusal_waits and none_waits:
             self._answer_refusal()
-        elif self._held and len(self.pipeline) < MAX_PIPELINED:
-            data, self._held, self.flow.held = self._held, b"", False
-            self._take(data)
-            self.flow.resume_reading()
+        elif self._held and none_waits:
+            others = crowd.HERE.flooding - 1
+            if others > 0:
+                self.loop.call_later(TURN_S * others, self._release)
+            else:
+                self._release()
 
     def resume_writing(self) -> None:
         self._unread_since = None
@@ -369,7 +397,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             if not self._unread:
                 return
-        elif self._is_too_slow(now - self._since):
+        elif self._is_too_slow(now - self._since) or (
+            self._floods_since is not None and now - self._floods_since > FLOOD_S and crowd.HERE.flooding > 1
+        ):
             self.transport.close()
             return
         self._timer = self.loop.call_later(CHECK_EVERY_S, self._check_pace)

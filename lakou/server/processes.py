@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
+ACCEPTED_AT_ONCE = 16
 # Files beside the connections: databases, logs, outgoing requests, and room for connections that end.
 OTHER_FILES = 256
 # A frame holds at most one read's worth of MQTT packets; a packet may be split over frames.
@@ -162,6 +163,7 @@ def run(config: Config, listener: socket.socket) -> None:
     # uvicorn raises the signal again after its clean end; a wanted stop is no failure, so it ends here (exit code 0).
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    server.run(sockets=[listener])
+    # The loop takes one connection from each socket a turn: one socket alone would let a crowd wait for seconds.
+    server.run(sockets=[listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))])
     if not server.started:
         raise Unavailable("The server did not start", hint="the log above says why; lakou doctor looks at the set-up")

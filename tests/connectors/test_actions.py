@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,6 +42,16 @@ def test_only_one_process_gets_the_lease() -> None:
 def test_a_lease_left_by_a_dead_process_ends() -> None:
     assert lease("a")
     assert lease("b", NOW + LASTS)
+
+
+def test_a_lease_left_by_a_dead_process_of_this_machine_does_not_count() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    host = actions.holder().rpartition(":")[0]
+    assert lease(f"{host}:{ended.pid}")
+    assert lease(actions.holder())
+    assert not lease("b")
+    assert not lease(f"elsewhere:{ended.pid}")
 
 
 def test_a_recorded_run_gives_the_lease_back_and_waits_until_due() -> None:

@@ -1,13 +1,15 @@
 """The listening socket, and the address that people are told."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lakou.kernel.errors import Unavailable
 from lakou.server.config import Config
-from lakou.server.processes import address, bind
+from lakou.server.processes import OTHER_FILES, address, bind
 
 
 def test_a_taken_port_is_refused_with_a_hint() -> None:
@@ -40,3 +42,13 @@ def test_the_socket_accepts_connections_before_the_application_is_there() -> Non
 )
 def test_the_address_is_one_that_a_browser_can_open(tmp_path: Path, host: str, shown: str) -> None:
     assert address(Config(data_dir=tmp_path, host=host)) == shown
+
+
+def test_open_files_are_raised_to_the_connections_or_these_lowered_to_the_files() -> None:
+    ask = (
+        "import resource; from lakou.server.processes import raise_open_files;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (300, 1000));"
+        "print(raise_open_files(500), resource.getrlimit(resource.RLIMIT_NOFILE)[0], raise_open_files(5000))"
+    )
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["500", str(500 + OTHER_FILES), str(1000 - OTHER_FILES)]

@@ -7,7 +7,9 @@ import pytest
 from tests.conftest import DATABASES, POSTGRES_URL
 from tests.harness import cluster
 from tests.harness.server import running
-from tests.torture import backup, disks, faults, fuzz_http, kill9, pg_restart, powercut
+from tests.torture import backup, clients, disks, faults, fuzz_http, hostile, kill9, pg_restart, powercut
+
+SLOW_KINDS = ("idle", "pipeliner", "slow_header", "slow_body", "deaf_reader", "reset_storm")
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -82,3 +84,14 @@ def test_a_disk_that_is_full_or_fails() -> None:
     assert outcome.complaints() == []
     if outcome.skipped:
         pytest.skip(f"{outcome.skipped} not tested: the port is closed")
+
+
+def test_slow_and_broken_clients() -> None:
+    """The kinds that are cut at once or within seconds; the slow ones need the half minute of the command."""
+    kinds = {name: kind for name, kind in hostile.KINDS.items() if name not in SLOW_KINDS}
+    with running("sqlite") as server:
+        report = clients.run(server, 100, kinds, patience_s=12.0, rows=1000)
+    assert report.smuggled == 0
+    assert not report.not_cut
+    assert report.probes.asked > 20
+    assert report.probes.failed == []

@@ -20,7 +20,8 @@ ARRAY_ROWS = 100
 WINDOW = 50
 BUSY_WAIT_S = 0.05
 ANSWER_S = 30.0
-LOST = (OSError, asyncio.IncompleteReadError, TimeoutError)
+# uvloop tells of a connection that is gone by RuntimeError too.
+LOST = (OSError, asyncio.IncompleteReadError, TimeoutError, RuntimeError)
 
 
 @dataclass
