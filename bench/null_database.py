@@ -11,6 +11,7 @@ from typing import Any
 
 from lakou.sensorthings.store.database import Row
 from lakou.sensorthings.store.sqlite import SQLiteDatabase, SQLiteTransaction
+from lakou.sensorthings.store.tiers import Tiers
 
 
 class NullDatabase(SQLiteDatabase):
@@ -21,7 +22,7 @@ class NullDatabase(SQLiteDatabase):
             self._writer = self._connect()
             self._writer.execute("pragma query_only = on")
             self._next_id = 1
-        return NullTransaction(self, self._writer)
+        return NullTransaction(self, self._writer, Tiers(self._writer, self._hot_rows))
 
     def commit(self) -> None: ...
 

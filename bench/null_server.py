@@ -1,4 +1,4 @@
-"""`python -m bench.null_server --port P --data DIR`: the product as `lakou serve` runs it, on the null database.
+"""`python -m bench.null_server --port P --mqtt-port Q --data DIR`: `lakou serve` on the null database.
 
 Only the observation store is another one; dispatcher, guard, tokens, uvicorn's settings are the product's own.
 """
@@ -42,10 +42,12 @@ def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(description="The server without a database")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--mqtt-port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True)
     given = parser.parse_args()
     with patch.object(compose, "make_service", make_service):
-        serve.start(config.load({"port": given.port, "data_dir": given.data}, environ={}))
+        ports = {"port": given.port, "mqtt_port": given.mqtt_port}
+        serve.start(config.load(ports | {"data_dir": given.data}, environ={}))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ kept for the next run (BENCH_CACHE).
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -82,6 +83,12 @@ class Folders:
             subprocess.run(["cp", "--reflink=auto", str(file), str(place.data_dir)], check=True)
         return place
 
+    def empty(self, name: str) -> Place:
+        """A place for a server to make its own store in."""
+        place = Place(self._work / name)
+        place.data_dir.mkdir(parents=True)
+        return place
+
     def drop(self, place: Place) -> None:
         shutil.rmtree(place.data_dir, ignore_errors=True)
 
@@ -106,8 +113,12 @@ class Schemas:
     def _place(self, name: str, folder: Path | None = None) -> Place:
         return Place((folder or self._work) / name, url_of(self._url, name))
 
+    def _template(self, key: str) -> str:
+        # Two runs at once share only what is kept.
+        return f"lakou_bench_{key}" if self._cache is not None else f"lakou_bench_{key}_{os.getpid()}"
+
     def template(self, key: str) -> tuple[Place, bool]:
-        name = f"lakou_bench_{key}"
+        name = self._template(key)
         with psycopg.connect(self._url, autocommit=True) as connection:
             row = connection.execute(
                 "select shobj_description(oid, 'pg_database') from pg_database where datname = %s", (name,)
@@ -121,12 +132,13 @@ class Schemas:
         return self._place(name, self._cache), False
 
     def complete(self, key: str) -> None:
-        self._run(f"comment on database {{}} is '{MARK}'", f"lakou_bench_{key}")
+        self._run(f"comment on database {{}} is '{MARK}'", self._template(key))
 
     def copy(self, key: str, name: str) -> Place:
-        database = f"lakou_bench_{name}".replace("-", "_")
+        database = f"lakou_bench_{name}_{os.getpid()}".replace("-", "_")
         self._run("drop database if exists {} with (force)", database)
-        self._run("create database {} template {}", database, f"lakou_bench_{key}")
+        # Not through the log, which is slow and would be written while something is measured.
+        self._run("create database {} template {} strategy file_copy", database, self._template(key))
         self._made.append(database)
         place = self._place(database)
         place.data_dir.mkdir(parents=True, exist_ok=True)

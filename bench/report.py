@@ -1,4 +1,4 @@
-"""The report: a Markdown table of promise beside measurement, and the same as JSON for later runs."""
+"""The report of a run: what was measured, on what machine, kept as JSON; `tables.py` shows it."""
 
 from __future__ import annotations
 
@@ -12,77 +12,78 @@ from typing import Any
 import apsw
 import msgspec
 
-from bench.measure import Settings
-from bench.promises import PROMISES, Measured, Promise
-
-WORDS = {True: "kept", False: "**not kept**", None: ""}
+from bench import linux
+from bench.promises import Measured
+from bench.session import Settings
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One run. `load_before` is the machine's load average when it began: above 0.5 only the ratios count."""
+    """One run. `load_before` is the machine's load average when it began, `stolen` the share that its host took."""
 
     at: str
     version: str
     machine: dict[str, str]
     load_before: float
+    stolen: float
     settings: Settings
     measured: list[Measured]
+    peers: list[Measured]
     left_out: list[str]
+    failed: bool
 
-    def markdown(self) -> str:
-        """Head, table, notes."""
-        databases = list(dict.fromkeys(m.database for m in self.measured))
-        found = {(m.key, m.database): m for m in self.measured}
-        lines = [
-            f"Measured {self.at} at {self.version}, N = {self.settings.rows:,}, load before {self.load_before:.1f}.",
-            ", ".join(f"{name} {value}" for name, value in self.machine.items()),
-            "",
-            "| what | promise | " + " | ".join(f"{d} | " for d in databases) + "|",
-            "|---|---|" + "---:|---|" * len(databases),
-        ]
-        notes: list[str] = []
-        for promise in PROMISES:
-            cells = [_cells(promise, found.get((promise.key, d)), notes) for d in databases]
-            if any(cells_ != ("", "") for cells_ in cells):
-                text = " | ".join(f"{value} | {word}" for value, word in cells)
-                lines.append(f"| {promise.what} | {_bound(promise)} | {text} |")
-        return "\n".join([*lines, "", *notes, *(f"Not measured: {reason}" for reason in self.left_out)]).rstrip()
+    @property
+    def columns(self) -> list[str]:
+        """What was measured, in order."""
+        return list(dict.fromkeys(one.column for one in self.measured))
+
+    def name(self) -> str:
+        """Says when, how large and which databases; nothing of the machine."""
+        columns = "-".join(column.lower().replace(", ", "-").replace(" ", "-") for column in self.columns)
+        return f"{self.at.replace(':', '')}-{self.settings.rows}-{columns or 'nothing'}"
 
     def write(self, folder: Path) -> Path:
         """Keep the run as JSON; the file."""
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{self.at.replace(':', '')}.json"
+        file = folder / f"{self.name()}.json"
         file.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1))
         return file
 
 
-def report(settings: Settings, measured: list[Measured], left_out: list[str], load_before: float) -> Report:
-    """A report of what was measured, with the machine it was measured on."""
-    machine: dict[str, str] = {
-        "Python": platform.python_version(),
-        "SQLite": apsw.sqlite_lib_version(),
-        "cores": str(len(os.sched_getaffinity(0))),
-        "processor": _processor(),
-    }
-    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Report(at, _version(), machine, load_before, settings, measured, left_out)
+def read(file: Path) -> Report:
+    """A kept run."""
+    return msgspec.json.decode(file.read_bytes(), type=Report)
 
 
-def _cells(promise: Promise, measured: Measured | None, notes: list[str]) -> tuple[str, str]:
-    if measured is None:
-        return "", ""
-    if measured.value is None:
-        return "?", measured.note
-    if measured.note:
-        notes.append(f"{promise.what}, {measured.database}: {measured.note}.")
-    value = f"{measured.value:,.{promise.digits}f}"
-    return f"{value} {promise.unit}".rstrip(), WORDS[promise.is_kept(measured.value)]
+class Machine:
+    """Looks at the machine when the run begins, and again for the report."""
 
+    def __init__(self) -> None:
+        self._load = os.getloadavg()[0]
+        self._ticks = linux.stolen()
 
-def _bound(promise: Promise) -> str:
-    if promise.bound is None:
-        return ""
-    return f"{promise.sense} {promise.bound:,g} {promise.unit}".rstrip()
+    def report(
+        self, settings: Settings, measured: list[Measured], peers: list[Measured], left_out: list[str], failed: bool
+    ) -> Report:
+        """A report of what was measured."""
+        stolen, ticks = (b - a for a, b in zip(self._ticks, linux.stolen(), strict=True))
+        machine: dict[str, str] = {
+            "Python": platform.python_version(),
+            "SQLite": apsw.sqlite_lib_version(),
+            "cores": str(len(os.sched_getaffinity(0))),
+            "processor": _processor(),
+        }
+        return Report(
+            at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            version=_version(),
+            machine=machine,
+            load_before=self._load,
+            stolen=stolen / max(1, ticks),
+            settings=settings,
+            measured=measured,
+            peers=peers,
+            left_out=left_out,
+            failed=failed,
+        )
 
 
 def _version() -> str:

@@ -1,4 +1,4 @@
-"""Servers to measure, as processes of their own on free ports, and what the kernel says about them."""
+"""Servers to measure, as processes of their own on free ports."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.loader import LoadError
+from bench import linux
+from bench.loading import LoadError
 from bench.places import Place
-from bench.traffic import ROOT
+from bench.traffic import Wire
 
 CHECKOUT = Path(__file__).parent.parent
 START_S = 60.0
@@ -25,68 +26,92 @@ STOP_S = 20.0
 
 
 class Server(NamedTuple):
-    """A running server; `pid` is the process that answers."""
+    """A running server; `pid` is the process that was started, which may have children."""
 
     pid: int
     port: int
-    token: str | None
+    token: str
+    token_name: str
+    mqtt_port: int = 0
 
-    def resident_bytes(self) -> int:
-        """Resident memory now."""
-        for line in Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-        raise LoadError("The kernel does not tell the memory of the server")
+    @property
+    def wire(self) -> Wire:
+        """How to ask it."""
+        return Wire(f"127.0.0.1:{self.port}", authorization=f"Bearer {self.token}")
 
-    def written_bytes(self) -> int:
-        """Bytes that the process has caused to be sent to the disk; 0 where the file system does not count them."""
-        for line in Path(f"/proc/{self.pid}/io").read_text(encoding="ascii").splitlines():
-            if line.startswith("write_bytes:"):
-                return int(line.split()[1])
-        raise LoadError("The kernel does not tell what the server wrote")
+    @property
+    def pids(self) -> list[int]:
+        """All its processes."""
+        return linux.family(self.pid)
 
-    def cpu_s(self) -> float:
-        """Seconds of processor time used so far, user and system."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def speaks_mqtt(self) -> bool:
+        """Whether something listens on the MQTT port."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.mqtt_port), timeout=2):
+            return True
+        return False
 
     def get(self, target: str) -> Any:
         """The JSON answer to one GET below the service root. Raises LoadError for any status but 200."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
-            headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
-            connection.request("GET", f"{ROOT}/{target}", headers=headers)
-            response = connection.getresponse()
-            body = response.read()
-        except OSError as error:
-            raise LoadError(f"GET {target}: {error}") from error
+            return get(connection, self.wire, target)
         finally:
             connection.close()
-        if response.status != 200:
-            raise LoadError(f"GET {target}: {response.status} {body[:300].decode(errors='replace')}")
-        return json.loads(body)
+
+
+def get(connection: http.client.HTTPConnection, wire: Wire, target: str) -> Any:
+    """The JSON answer to one GET below a service root; keeps the connection. Raises LoadError but for 200."""
+    try:
+        headers = {} if wire.authorization is None else {"authorization": wire.authorization}
+        connection.request("GET", f"{wire.root}/{target}", headers=headers)
+        response = connection.getresponse()
+        body = response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise LoadError(f"GET {target}: {error}") from error
+    if response.status != 200:
+        raise LoadError(f"GET {target}: {response.status} {body[:300].decode(errors='replace')}")
+    return json.loads(body)
+
+
+def send(port: int, request: bytes) -> None:
+    """One ready request on a connection of its own. Raises LoadError for any status but 2xx."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
+            connection.sendall(request)
+            with contextlib.closing(http.client.HTTPResponse(connection)) as answer:
+                answer.begin()
+                body = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise LoadError(f"The server did not answer: {error}") from error
+    if not 200 <= answer.status < 300:
+        raise LoadError(f"The server answered {answer.status}: {body[:300].decode(errors='replace')}")
 
 
 @contextlib.contextmanager
-def product(place: Place) -> Iterator[Server]:
+def product(place: Place, workers: int = 1) -> Iterator[Server]:
     """`lakou serve` on the databases of a place."""
     arguments = ["--data", str(place.data_dir)]
     if place.database_url is not None:
         arguments += ["--database-url", place.database_url]
-    token = _token(place, arguments)
-    port = _free_port()
-    with _running(["-m", "lakou", "serve", "--port", str(port), *arguments], place.data_dir, port) as pid:
-        yield Server(pid, port, token)
+    with _served(["-m", "lakou", "serve", *arguments, "--workers", str(workers)], place, arguments) as server:
+        yield server
 
 
 @contextlib.contextmanager
 def without_database(place: Place) -> Iterator[Server]:
     """The same server on the null database, which looks Datastreams up in the SQLite store of a place."""
     arguments = ["--data", str(place.data_dir)]
-    token = _token(place, arguments)
-    port = _free_port()
-    with _running(["-m", "bench.null_server", "--port", str(port), *arguments], place.data_dir, port) as pid:
-        yield Server(pid, port, token)
+    with _served(["-m", "bench.null_server", *arguments], place, arguments) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _served(command: list[str], place: Place, arguments: list[str]) -> Iterator[Server]:
+    name, token = _token(place, arguments)
+    port, mqtt_port = _free_port(), _free_port()
+    command = [*command, "--port", str(port), "--mqtt-port", str(mqtt_port)]
+    with _running(command, place.data_dir, port) as pid:
+        yield Server(pid, port, token, name, mqtt_port)
 
 
 def _environment() -> dict[str, str]:
@@ -95,10 +120,12 @@ def _environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(CHECKOUT)}
 
 
-def _token(place: Place, arguments: list[str]) -> str:
+def _token(place: Place, arguments: list[str]) -> tuple[str, str]:
+    """Name and token of an administrator."""
     place.data_dir.mkdir(parents=True, exist_ok=True)
+    name = f"bench-{time.time_ns()}"
     made = subprocess.run(
-        [sys.executable, "-m", "lakou", "token", "create", f"bench-{time.time_ns()}", "--role", "admin", *arguments],
+        [sys.executable, "-m", "lakou", "token", "create", name, "--role", "admin", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -108,7 +135,7 @@ def _token(place: Place, arguments: list[str]) -> str:
     )
     if made.returncode != 0:
         raise LoadError(f"No token could be made: {made.stderr[-2_000:]}")
-    return made.stdout.split()[-1]
+    return name, made.stdout.split()[-1]
 
 
 @contextlib.contextmanager
@@ -135,12 +162,10 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     while time.monotonic() < end:
         if process.poll() is not None:
             break
-        with contextlib.suppress(OSError):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
             connection.request("GET", "/healthz")
-            status = connection.getresponse().status
-            connection.close()
-            if status == 200:
+            if connection.getresponse().status == 200:
                 return
         time.sleep(0.05)
     raise LoadError(f"The server did not start: {log.read_text(errors='replace')[-2_000:]}")

@@ -1,7 +1,7 @@
 """What the loader sends: endless streams of ready HTTP/1.1 requests, cheap enough to leave the server the machine.
 
 Times only go up and no Observation is sent twice, so nothing is a replay. Bodies of data arrays are made from a
-template in which only the seconds change.
+template in which only the seconds change. Ids are integers here and may be texts at a peer (18-088 §7.2).
 """
 
 from __future__ import annotations
@@ -9,36 +9,38 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import msgspec
 
 ROOT = "/sta/v1.1"
+Id = int | str
 # As long as "2026-01-01T00:00:00", so that a body keeps its length.
 _SECOND = b"@" * 19
 _PER_SECOND = 1_000
 
 
 class Posts(msgspec.Struct, frozen=True, tag=True):
-    """One Observation a request to `Datastreams(n)/Observations`, over `streams` ids from `first` on in turn.
+    """One Observation a request to `Datastreams(id)/Observations`, over `streams` in turn.
 
     `start` is the first phenomenonTime in seconds from 1970; it goes up by one each turn.
     """
 
-    first: int
-    streams: int
+    streams: list[Id]
     start: int
 
 
 class Arrays(msgspec.Struct, frozen=True, tag=True):
-    """`rows` Observations of one Datastream a request to `CreateObservations`, a millisecond apart.
+    """`rows` Observations a request to `CreateObservations`, of so many Datastreams `together`, within a second.
 
-    Requests go over the Datastreams in turn, each with times after those of the one before.
+    Requests go over the Datastreams in turn, each with times after those of the one before. One Datastream a request
+    is the backlog of a logger, many are the buffer of a gateway.
     """
 
-    first: int
-    streams: int
+    streams: list[Id]
     start: int
     rows: int
+    together: int = 1
 
 
 class Gets(msgspec.Struct, frozen=True, tag=True):
@@ -50,19 +52,31 @@ class Gets(msgspec.Struct, frozen=True, tag=True):
 Traffic = Posts | Arrays | Gets
 
 
-def requests(traffic: Traffic, *, host: str, token: str | None) -> Iterator[bytes]:
-    """Requests without end for one server."""
-    head = f"host: {host}\r\n"
-    if token is not None:
-        head += f"authorization: Bearer {token}\r\n"
+class Wire(msgspec.Struct, frozen=True):
+    """How a service is reached: the path of its root, and the value of Authorization if it wants one."""
+
+    host: str
+    root: str = ROOT
+    authorization: str | None = None
+
+    def head(self) -> str:
+        """The header lines of every request."""
+        lines = f"host: {self.host}\r\n"
+        return lines if self.authorization is None else f"{lines}authorization: {self.authorization}\r\n"
+
+
+def requests(traffic: Traffic, wire: Wire) -> Iterator[bytes]:
+    """Requests without end for one service."""
     match traffic:
         case Posts():
-            return _posts(traffic, head + "content-type: application/json\r\n")
+            return _posts(traffic, wire)
         case Arrays():
-            return _arrays(traffic, (head + "content-type: application/json\r\n").encode())
+            return _arrays(traffic, wire)
         case Gets():
-            lines = [f"GET {ROOT}/{target.lstrip('/')} HTTP/1.1\r\n{head}\r\n".encode() for target in traffic.targets]
-            return itertools.cycle(lines)
+            return itertools.cycle(
+                f"GET {wire.root}/{target.lstrip('/')} HTTP/1.1\r\n{wire.head()}\r\n".encode()
+                for target in traffic.targets
+            )
 
 
 def second(of: int) -> str:
@@ -70,10 +84,18 @@ def second(of: int) -> str:
     return datetime.fromtimestamp(of, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _posts(traffic: Posts, head: str) -> Iterator[bytes]:
+def in_path(id_: Id) -> str:
+    """An id as it stands between the brackets of a path, percent-encoded."""
+    if isinstance(id_, int):
+        return str(id_)
+    return "'" + quote(id_.replace("'", "''"), safe="-._~'") + "'"
+
+
+def _posts(traffic: Posts, wire: Wire) -> Iterator[bytes]:
     lines = [
-        f"POST {ROOT}/Datastreams({traffic.first + n})/Observations HTTP/1.1\r\n{head}content-length: "
-        for n in range(traffic.streams)
+        f"POST {wire.root}/Datastreams({in_path(id_)})/Observations HTTP/1.1\r\n{wire.head()}"
+        "content-type: application/json\r\ncontent-length: "
+        for id_ in traffic.streams
     ]
     for turn in itertools.count():
         opening = f'{{"phenomenonTime":"{second(traffic.start + turn)}Z","result":'
@@ -82,21 +104,23 @@ def _posts(traffic: Posts, head: str) -> Iterator[bytes]:
             yield f"{line}{len(body)}\r\n\r\n{body}".encode()
 
 
-def _arrays(traffic: Arrays, head: bytes) -> Iterator[bytes]:
-    seconds = -(-traffic.rows // _PER_SECOND)
-    pieces = [_piece(min(_PER_SECOND, traffic.rows - n * _PER_SECOND)) for n in range(seconds)]
-    for number in itertools.count():
-        start = traffic.start + number * seconds
-        rows = b",".join(p.replace(_SECOND, second(start + n).encode()) for n, p in enumerate(pieces))
-        opening = (
-            f'[{{"Datastream":{{"@iot.id":{traffic.first + number % traffic.streams}}},'
-            f'"components":["phenomenonTime","result"],"dataArray@iot.count":{traffic.rows},"dataArray":['
-        ).encode()
-        length = str(len(opening) + len(rows) + 3).encode()
-        yield b"".join(
-                (b"POST ", ROOT.encode(), b"/CreateObservations HTTP/1.1\r\n", head, b"content-length: ", length,
-                 b"\r\n\r\n", opening, rows, b"]}]")
-            )  # fmt: skip
+def _arrays(traffic: Arrays, wire: Wire) -> Iterator[bytes]:
+    head = (
+        f"POST {wire.root}/CreateObservations HTTP/1.1\r\n{wire.head()}content-type: application/json\r\n"
+        "content-length: "
+    ).encode()
+    each = traffic.rows // traffic.together
+    seconds = -(-each // _PER_SECOND)
+    pieces = [_piece(min(_PER_SECOND, each - n * _PER_SECOND)) for n in range(seconds)]
+    openings = itertools.cycle(
+        b'{"Datastream":{"@iot.id":%b},"components":["phenomenonTime","result"],"dataArray@iot.count":%d,"dataArray":['
+        % (msgspec.json.encode(id_), each)
+        for id_ in traffic.streams
+    )
+    for start in itertools.count(traffic.start, seconds):
+        rows = b",".join(p.replace(_SECOND, second(start + n).encode()) for n, p in enumerate(pieces)) + b"]}"
+        groups = b",".join([next(openings) + rows for _ in range(traffic.together)])
+        yield b"%b%d\r\n\r\n[%b]" % (head, len(groups) + 2, groups)
 
 
 def _piece(rows: int) -> bytes:

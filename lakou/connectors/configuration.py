@@ -8,6 +8,7 @@ from typing import Any
 
 from lakou.connectors.connector import connectors
 from lakou.connectors.guard import Policy
+from lakou.connectors.mqtt_bridge import Bridge, bridges
 from lakou.connectors.reading import Options, is_number
 from lakou.kernel.errors import BadRequest
 
@@ -16,12 +17,16 @@ DEFAULT_UNCLAIMED = 100
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`options` by connector name; `periods_s` of the enabled polling connectors (off unless `enabled = true`)."""
+    """`options` by connector name; `periods_s` of the enabled polling connectors (off unless `enabled = true`).
+
+    `bridges` are the outside brokers to listen to.
+    """
 
     options: Mapping[str, Options]
     periods_s: Mapping[str, float]
     max_unclaimed: int
     policy: Policy
+    bridges: tuple[Bridge, ...] = ()
 
 
 def settings(tables: Mapping[str, Any]) -> Settings:
@@ -35,7 +40,8 @@ def settings(tables: Mapping[str, Any]) -> Settings:
     limit = options["lorawan"].get("max_unclaimed", DEFAULT_UNCLAIMED)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
         raise _wrong("lorawan.max_unclaimed", "must be a whole number", "For example 100; 0 refuses unknown devices.")
-    return Settings(options, periods, limit, Policy(allow_hosts=_allowed_hosts(tables)))
+    heard = tuple(bridge for bridge in bridges(options["mqtt_bridge"]) if bridge.enabled)
+    return Settings(options, periods, limit, Policy(allow_hosts=_allowed_hosts(tables)), heard)
 
 
 def _options(tables: Mapping[str, Any], name: str) -> Options:

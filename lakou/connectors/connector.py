@@ -21,7 +21,7 @@ from lakou.kernel.errors import LakouError, NotFound
 log = structlog.get_logger(__name__)
 
 GROUP = "lakou.connectors"
-BUILT_IN = ("ioc_sealevel", "lorawan", "usgs_earthquakes")
+BUILT_IN = ("ioc_sealevel", "lorawan", "mqtt_bridge", "usgs_earthquakes")
 
 Fetched = tuple[tuple[str, bytes | LakouError], ...]
 Fetch = Callable[[Get, Options], Awaitable[Fetched]]

@@ -52,6 +52,8 @@ class TokenAuthority:
         self._allowance = float(LOOKUPS_PER_S)
         self._allowance_at = time.monotonic()
         self._thread: threading.Thread | None = None
+        self.is_reachable = True
+        """Whether the civic database answered when the tokens were last looked at."""
 
     def start(self) -> None:
         """Load all tokens, then watch in the background. Blocks on the database: call it off the event loop."""
@@ -142,18 +144,17 @@ class TokenAuthority:
         return self._looked.wait(LOOKUP_WAIT_S)
 
     def _watch(self) -> None:
-        failing = False
         while True:
             self._wake.wait(self._poll_s)
             self._wake.clear()
             try:
                 self.refresh()
                 self._note_use()
-                failing = False
+                self.is_reachable = True
             except DatabaseError as error:
-                if not failing:
+                if self.is_reachable:
                     log.warning("tokens cannot be read, the last known ones stay valid", error=type(error).__name__)
-                failing = True
+                self.is_reachable = False
                 connection.close()
             self._looked.set()
             if self._stopping:

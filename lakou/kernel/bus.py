@@ -45,6 +45,10 @@ class Bus:
 
         return unsubscribe
 
+    def count(self, kind: type) -> int:
+        """How many handlers an event of this type has."""
+        return len(self._handlers.get(kind, ()))
+
     def publish(self, event: object) -> None:
         """Call the handlers of the event's type in order; an error in one is logged and does not stop the others."""
         for handler in self._handlers.get(type(event), ()):

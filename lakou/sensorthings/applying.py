@@ -13,11 +13,13 @@ from lakou.sensorthings.grammar.tree import Options
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.plan.apply import plan_apply
 from lakou.sensorthings.plan.read import Asker
+from lakou.sensorthings.plan.rolled import plan_rolled
 from lakou.sensorthings.plan.target import Target
 from lakou.sensorthings.plan.values import ApplyPlan
 from lakou.sensorthings.render.entities import query
 from lakou.sensorthings.request import Answer, Request, json_answer
 from lakou.sensorthings.sql.apply import apply, is_time
+from lakou.sensorthings.sql.rolled import apply as apply_rolled
 from lakou.sensorthings.store.database import Row
 from lakou.sensorthings.store.readers import Readers
 
@@ -26,18 +28,22 @@ async def answer(request: Request, target: Target, options: Options, readers: Re
     """Groups in the order of their keys; a next link when there are more than the limit."""
     started = perf_counter()
     plan = plan_apply(target, options, Asker(limits, clock.now(), request.principal.name))
-    statement = apply(readers.dialect, plan, request.principal)
+    rolled = plan_rolled(plan)
+    if rolled is None:
+        statement = apply(readers.dialect, plan, request.principal)
+    else:
+        statement = apply_rolled(readers.dialect, plan, rolled, request.principal)
     planned = perf_counter()
     signed = request.principal.role != "anonymous"
     rows = await readers.rows(statement, limits.timeout_signed_s if signed else limits.timeout_anonymous_s)
     read = perf_counter()
-    shown = _show(request, options, plan, rows)
+    shown = _show(request, options, plan, rows, "raw" if rolled is None else "rollups")
     took = f"plan;dur={(planned - started) * 1e3:.2f}, read;dur={(read - planned) * 1e3:.2f}"
     shown.headers.append((b"server-timing", took.encode()))
     return shown
 
 
-def _show(request: Request, options: Options, plan: ApplyPlan, rows: list[Row]) -> Answer:
+def _show(request: Request, options: Options, plan: ApplyPlan, rows: list[Row], source: str) -> Answer:
     page, more = rows[: plan.limit], len(rows) > plan.limit
     times = [n for n, key in enumerate(plan.keys) if is_time(key)]
     names = [key.alias for key in plan.keys] + [a.alias for a in plan.aggregates]
@@ -49,7 +55,7 @@ def _show(request: Request, options: Options, plan: ApplyPlan, rows: list[Row]) 
         lines.writerow(names)
         lines.writerows(["" if v is None else v for v in row] for row in values)
         return Answer(200, [(b"content-type", b"text/csv;charset=UTF-8")], out.getvalue().encode())
-    body: dict[str, Any] = {"@lakou.source": "raw"}
+    body: dict[str, Any] = {"@lakou.source": source}
     if more:
         pairs = [p for p in options.pairs if p[0] != "$skip"] + [("$skip", str(plan.skip + plan.limit))]
         body["@iot.nextLink"] = f"{request.base}/{request.path.strip('/')}?{query(pairs)}"

@@ -139,10 +139,7 @@ async def _store(
         submit(slice_of(items[n : n + size], principal), rows=len(items[n : n + size]), entities=False, whole=False)
         for n in range(0, len(items), size)
     ]
-    found: list[Outcome] = []
-    for future in futures:
-        found.extend(await future)
-    return found
+    return [outcome for slice_ in await asyncio.gather(*futures) for outcome in slice_]
 
 
 def slice_of(items: Sequence[Observation | LakouError], principal: Principal) -> Callable[[Session], list[Outcome]]:

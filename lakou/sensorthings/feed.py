@@ -1,77 +1,54 @@
-"""What commits made, for those who listen: a committed change → subscribers of the process, in commit order.
+"""What commits made, for those who listen: a committed change → followers of the process, in commit order.
 
-Called by the writer after each commit; hands the events to the loop, where subscribers filter by what they may
-see. Nothing is rendered while nobody listens. What must not be missed is read from the change log instead.
+On SQLite the writer tells its own commits; on PostgreSQL the follower of the change log tells those of all
+processes (store/follower.py). Either comes on a thread of its own and is handed to the loop here. What must not be
+missed is read from the change log instead.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+import logging
+import threading
+from collections.abc import Callable, Hashable
+
+import msgspec
 
 from lakou.sensorthings.access import Principal
-from lakou.sensorthings.store.session import ID, Commit, Observed
+from lakou.sensorthings.store.session import Commit, Observed
 
-KEPT = 5_000
-"""Events kept for clients that come back with Last-Event-ID."""
+log = logging.getLogger(__name__)
+
+SETTLE_S = 5.0
 
 
-class Subscriber:
-    """One listener with a bounded queue; `missed` says that it was too slow and has to start again."""
-
-    def __init__(self, wants: Callable[[Observed], bool], limit: int = 2_000) -> None:
-        self._wants = wants
-        self._limit = limit
-        self.queue: deque[Observed] = deque()
-        self.missed = False
-
-    def offer(self, events: list[Observed]) -> None:
-        """Take what is wanted; drop everything when the queue is full."""
-        for event in events:
-            if self._wants(event):
-                if len(self.queue) >= self._limit:
-                    self.queue.clear()
-                    self.missed = True
-                    return
-                self.queue.append(event)
+class _Follower(msgspec.Struct, frozen=True):
+    handler: Callable[[Commit], object]
+    asks: Callable[[], int]
 
 
 class Feed:
-    """The subscribers of one process."""
+    """The followers of one process. `is_steady` tells that commits are told also while nobody asks (SQLite)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_steady: bool = True) -> None:
+        self.is_steady = is_steady
+        self.wake: Callable[[], None] = lambda: None
+        """Makes who tells of commits look at once whether somebody asks."""
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._subscribers: set[Subscriber] = set()
-        self._followers: tuple[Callable[[Commit], object], ...] = ()
-        self._recent: deque[Observed] = deque(maxlen=KEPT)
-        self.closing = asyncio.Event()
+        self._followers: tuple[_Follower, ...] = ()
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Deliver on this loop from now on."""
         self._loop = loop
-        self.closing.clear()
 
-    async def close(self) -> None:
-        """Tell every client that the stream ends."""
-        self.closing.set()
-        await asyncio.sleep(0)
+    def follow(self, handler: Callable[[Commit], object], asks: Callable[[], int] = lambda: 1) -> Callable[[], None]:
+        """Call `handler` on the loop for every commit, in order; returns what ends it. It must return at once.
 
-    def committed(self, commit: Commit) -> None:
-        """Called by the writer's thread after a commit."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._deliver, commit)
-
-    def _deliver(self, commit: Commit) -> None:
-        for follower in self._followers:
-            follower(commit)
-        if commit.observed:
-            self._recent.extend(commit.observed)
-            for subscriber in self._subscribers:
-                subscriber.offer(commit.observed)
-
-    def follow(self, follower: Callable[[Commit], object]) -> Callable[[], None]:
-        """Call `follower` on the loop for every commit, in order; returns what ends it. It must return at once."""
+        `asks` gives 0 while the handler needs nothing, and each time that it begins to need commits another number:
+        where telling costs something, nothing is told while nobody asks. A commit without entries only tells the
+        place in the log where it begins. Other threads call it.
+        """
+        follower = _Follower(handler, asks)
         self._followers = (*self._followers, follower)
 
         def end() -> None:
@@ -79,22 +56,33 @@ class Feed:
 
         return end
 
-    def subscribe(self, subscriber: Subscriber, after: int | None = None) -> bool:
-        """Start listening; with `after`, first what came since that Observation. False when that is not kept."""
-        complete = True
-        if after is not None:
-            complete = bool(self._recent) and self._recent[0][1][ID] <= after + 1
-            if complete:
-                subscriber.offer([e for e in self._recent if e[1][ID] > after])
-        self._subscribers.add(subscriber)
-        return complete
+    # ── on the thread that tells ──
 
-    def unsubscribe(self, subscriber: Subscriber) -> None:
-        self._subscribers.discard(subscriber)
+    def asking(self) -> Hashable:
+        """None while nobody asks; another value when others ask than before."""
+        asked = tuple(follower.asks() for follower in self._followers)
+        return asked if any(asked) else None
 
-    @property
-    def listeners(self) -> int:
-        return len(self._subscribers)
+    def committed(self, commit: Commit) -> None:
+        """Hand a commit to the loop."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._deliver, commit)
+
+    def settle(self) -> None:
+        """Return when the loop has handed on what was committed, or after a while."""
+        if self._loop is not None and not self._loop.is_closed():
+            done = threading.Event()
+            self._loop.call_soon_threadsafe(done.set)
+            done.wait(SETTLE_S)
+
+    # ── on the loop ──
+
+    def _deliver(self, commit: Commit) -> None:
+        for follower in self._followers:
+            try:
+                follower.handler(commit)
+            except Exception:  # the edge between layers: one that fails must not keep the news from the others
+                log.exception("A follower of commits failed")
 
 
 def sees(principal: Principal, event: Observed) -> bool:

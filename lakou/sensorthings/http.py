@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lakou.kernel.errors import BadRequest, LakouError, TooLarge
 from lakou.sensorthings import live
 from lakou.sensorthings.access import Principal
-from lakou.sensorthings.request import Answer, Header, Request, error_answer, json_answer
+from lakou.sensorthings.request import Answer, Header, Request, error_answer, json_answer, not_allowed
 
 if TYPE_CHECKING:
     from lakou.sensorthings.service import Service
@@ -43,6 +43,7 @@ async def respond(service: Service, scope: Scope, receive: Receive, send: Send) 
     except Disconnected:
         return
     except LakouError as error:
+        service.note_refusal(error)
         answer = error_answer(error)
     except Exception:  # the edge: a fault is logged whole and told without detail
         log.exception("A request failed")
@@ -72,6 +73,7 @@ async def _answer(service: Service, scope: Scope, method: str, headers: dict[byt
     )
     if method not in ("GET", "HEAD"):
         if request.media_type in STREAMED:
+            _check_length(headers, limits.bulk_body_bytes)
             request.stream = _stream(receive, limits.bulk_body_bytes)
         else:
             request.body = await _body(receive, headers, limits.body_bytes)
@@ -109,9 +111,7 @@ _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 
 
 async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
-    length = headers.get(b"content-length")
-    if length is not None and (not length.isdigit() or len(length) > 15 or int(length) > limit):
-        raise TooLarge(f"The body is above {limit} bytes", hint="Send NDJSON, or several requests.")
+    _check_length(headers, limit)
     message = await receive()
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
@@ -129,6 +129,13 @@ async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> by
         if size > limit:
             raise TooLarge(f"The body is above {limit} bytes", hint="Send NDJSON, or several requests.")
     return b"".join(pieces)
+
+
+def _check_length(headers: dict[bytes, bytes], limit: int) -> None:
+    """Refuse a body that announces itself as too large, before any of it is read."""
+    length = headers.get(b"content-length")
+    if length is not None and (not length.isdigit() or len(length) > 15 or int(length) > limit):
+        raise TooLarge(f"The body is above {limit} bytes", hint="Send NDJSON, or several requests.")
 
 
 def _checked(body: bytes, limit: int) -> bytes:
@@ -163,13 +170,17 @@ async def _send(send: Send, method: str, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 
 
-def _preflight() -> Answer:
+_METHODS = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
+_ALLOWED = "Authorization, Content-Type, If-Match, If-None-Match, Prefer"
+
+
+def _preflight(methods: str = _METHODS, allowed: str = _ALLOWED) -> Answer:
     return Answer(
         204,
         [
-            (b"allow", b"GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"),
-            (b"access-control-allow-methods", b"GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"),
-            (b"access-control-allow-headers", b"Authorization, Content-Type, If-Match, If-None-Match, Prefer"),
+            (b"allow", methods.encode()),
+            (b"access-control-allow-methods", methods.encode()),
+            (b"access-control-allow-headers", allowed.encode()),
             (b"access-control-max-age", b"3600"),
         ],
         b"",
@@ -178,13 +189,23 @@ def _preflight() -> Answer:
 
 async def stream(service: Service, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one client of the event stream."""
-    headers = dict(scope["headers"])
+    method: str = scope["method"]
     try:
-        if scope["method"] not in ("GET", "HEAD"):
-            raise BadRequest("The event stream is read with GET", code="method_not_allowed")
-        principal = principal_of(service, headers)
-        wanted = live.wanted(scope["query_string"].decode("latin-1"))
+        if method not in ("GET", "HEAD", "OPTIONS"):
+            raise not_allowed("The event stream is read with GET", "GET, HEAD, OPTIONS")
+        if method == "OPTIONS":
+            await _send(send, method, _preflight("GET, HEAD, OPTIONS", "Authorization, Last-Event-ID"))
+            return
+        if len(scope["query_string"]) > service.limits.url_bytes:
+            raise BadRequest(f"The URL is longer than {service.limits.url_bytes} bytes", code="too_long")
+        one = live.listener(scope, dict(scope["headers"]), service.authority)
+        if method == "HEAD":
+            await send({"type": "http.response.start", "status": 200, "headers": live.HEADERS})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        broadcast = service.broadcast
+        broadcast.add(one)
     except LakouError as error:
-        await _send(send, scope["method"], error_answer(error))
+        await _send(send, method, error_answer(error))
         return
-    await live.serve(service.feed, principal, wanted, headers.get(b"last-event-id"), receive, send)
+    await live.serve(broadcast, one, receive, send)

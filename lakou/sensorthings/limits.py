@@ -10,9 +10,9 @@ class Limits(msgspec.Struct, frozen=True):
 
     `expand_rows` is the worst-case number of entities that one response may hold: pages of nested sets get
     smaller, never below `expand_page`, so that deep expands stay within it. Rates are requests a second, 0 for
-    none, and do not count on loopback. Over MQTT: the largest packet, connections in all, by token, and by address
-    without one (not on loopback), topics of a session, those of them that cost a query for each commit, messages that
-    wait for it, and the seconds that it outlives its connection.
+    none, and do not count on loopback, nor does `live_per_address`. Over MQTT: the largest packet, connections in all,
+    by token, and by address without one (not on loopback), topics of a session, those of them that cost a query for
+    each commit, messages that wait for it, and the seconds that it outlives its connection.
     """
 
     default_top: int = 100
@@ -31,10 +31,13 @@ class Limits(msgspec.Struct, frozen=True):
     batch_requests: int = 1_000
     commit_rows: int = 2_000
     queue_rows: int = 100_000
-    groups: int = 100_000
+    hot_rows: int = 100_000
+    groups: int = 200_000
     rate_anonymous: float = 20.0
     rate_device: float = 50.0
     rate_signed: float = 0.0
+    live_clients: int = 5_000
+    live_per_address: int = 50
     mqtt_packet_bytes: int = 256 * 1024
     mqtt_connections: int = 2_048
     mqtt_connections_token: int = 1_000

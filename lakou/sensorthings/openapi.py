@@ -24,7 +24,7 @@ from lakou.sensorthings.model import (
     Link,
     Property,
 )
-from lakou.sensorthings.payload import POLICIES, POLICY, VISIBILITY
+from lakou.sensorthings.payload import KEPT, POLICIES, POLICY, RETENTION, VISIBILITY
 
 Json = dict[str, Any]
 
@@ -329,6 +329,8 @@ def _body(type_: EntityType, *, new: bool) -> Json:
         members[VISIBILITY] = {"enum": ["public", "restricted"]}
     if type_ in (DATASTREAM, MULTI_DATASTREAM):
         members[POLICY] = {"enum": list(POLICIES), "description": "What another value at a known time does"}
+        duration = {"type": ["string", "null"], "description": "ISO 8601 duration of a day at least, such as P730D"}
+        members[RETENTION] = {"type": ["object", "null"], "properties": dict.fromkeys(KEPT, duration)}
     return {"type": "object", "properties": members} | ({"required": needed} if needed else {})
 
 

@@ -29,8 +29,12 @@ from lakou.sensorthings.model import (
 GEOJSON = ("application/vnd.geo+json", "application/geo+json", "application/geojson")
 VISIBILITY = "@lakou.visibility"
 POLICY = "@lakou.onDifferent"
+RETENTION = "@lakou.retention"
+KEPT = {"raw": "keep_raw", "hourly": "keep_hourly", "daily": "keep_daily"}
 POLICIES = ("keep-all", "replace", "reject")
 _EXACT = 2**53
+_DAY_US = 86_400_000_000
+_RETENTION_HINT = '{"raw": "P730D", "hourly": "P3650D"}'
 _DOUBLE, _BITS = struct.Struct("<d"), struct.Struct("<q")
 
 
@@ -165,14 +169,18 @@ def digest_of(
     1 and 1.0 are the same. `more` is the canonical JSON of the rarer members, empty when there is none.
     """
     if number is not None and end is None and json is None and result_time is None and not more:
-        # A number alone is its own digest: 64 bits, different for different numbers; adding 0 makes -0.0 and 0 one.
-        return int(_BITS.unpack(_DOUBLE.pack(number + 0.0))[0])
+        return bits(number)
     if json is not None:
         more += jsontext.canonical(jsontext.decode(json))
     if number is not None:
         number += 0.0  # -0.0 is 0
     content = f"{end}|{number!r}|{boolean}|{text!r}|{result_time}|".encode()
     return int.from_bytes(blake2b(content + more, digest_size=8).digest(), signed=True)
+
+
+def bits(number: float) -> int:
+    """A number alone is its own digest: 64 bits, different for different numbers; adding 0 makes -0.0 and 0 one."""
+    return int(_BITS.unpack(_DOUBLE.pack(number + 0.0))[0])
 
 
 def check_observation(body: dict[str, Any], place: str) -> None:
@@ -252,6 +260,8 @@ def _entity(type_: EntityType, body: Any, place: str, *, partial: bool) -> Tree:
             if value not in POLICIES:
                 raise _wrong(name, " or ".join(f'"{p}"' for p in POLICIES), place)
             found.columns["on_different"] = value
+        elif name == RETENTION and type_ in (DATASTREAM, MULTI_DATASTREAM):
+            found.columns |= _kept(value, f"{place}/{name}")
         elif prop is not None and prop.kind is not Kind.ID and not prop.derived:
             _property(found, prop, value, place, body)
         elif link is not None:
@@ -385,6 +395,26 @@ def _optional_interval(value: Any, place: str, name: str) -> tuple[int | None, i
     if end is None:
         raise _wrong(name, "an interval start/end", place)
     return start, end
+
+
+def _kept(value: Any, place: str) -> dict[str, int | None]:
+    """How long a Datastream keeps what, in micros; what is not named, or null, is kept as the site says."""
+    if value is not None and (not isinstance(value, dict) or not value.keys() <= KEPT.keys()):
+        raise BadRequest("Retention names raw, hourly, daily", place=place, code="type_mismatch", hint=_RETENTION_HINT)
+    found: dict[str, int | None] = dict.fromkeys(KEPT.values())
+    for name, text in (value or {}).items():
+        if text is None:
+            continue
+        try:
+            lasts = time.parse_duration(text) if isinstance(text, str) else 0
+        except BadRequest:
+            lasts = 0
+        if lasts < _DAY_US:
+            raise BadRequest(
+                "A duration of a day at least is needed", place=f"{place}/{name}", code="value", hint=_RETENTION_HINT
+            )
+        found[KEPT[name]] = lasts
+    return found
 
 
 def _json(value: Any) -> str | None:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from lakou.kernel import time
 from lakou.kernel.bus import Bus
 from lakou.kernel.errors import BadRequest, LakouError, Unavailable
-from lakou.sensorthings import batch, bulk, http, root
+from lakou.kernel.histogram import Histogram
+from lakou.sensorthings import batch, bulk, http, live, root
 from lakou.sensorthings.access import Authority, Principal
+from lakou.sensorthings.broadcast import Broadcast
 from lakou.sensorthings.feed import Feed
 from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS
 from lakou.sensorthings.limits import Limits
@@ -26,9 +30,13 @@ from lakou.sensorthings.plan.target import target_of
 from lakou.sensorthings.rates import Rates
 from lakou.sensorthings.reading import Reading
 from lakou.sensorthings.request import Answer, Request, empty, error_answer, json_answer, not_allowed
-from lakou.sensorthings.store import changes, databases
-from lakou.sensorthings.store.database import Database
+from lakou.sensorthings.store import changes, databases, figures
+from lakou.sensorthings.store.database import Database, Lookup
+from lakou.sensorthings.store.follower import Follower
+from lakou.sensorthings.store.past import StoredPast
+from lakou.sensorthings.store.position import after
 from lakou.sensorthings.store.readers import Readers
+from lakou.sensorthings.store.retention import Policy, Retention
 from lakou.sensorthings.store.session import Commit
 from lakou.sensorthings.store.writer import Writer
 from lakou.sensorthings.work import Work, Written
@@ -39,6 +47,8 @@ log = logging.getLogger(__name__)
 ROOT = "/sta/v1.1"
 OPENAPI = "/api/openapi.json"
 UPKEEP_S = 600.0
+WAIT_S = 5.0
+START_S = 30.0
 
 
 class ServiceConfig(msgspec.Struct, frozen=True):
@@ -52,6 +62,26 @@ class ServiceConfig(msgspec.Struct, frozen=True):
     database_url: str | None = None
     base_url: str | None = None
     limits: Limits = Limits()
+    retention: Policy = Policy()
+
+
+def _nothing() -> None:
+    pass
+
+
+class _Listeners:
+    """Who is told of the commits of all processes: the bus of this one (store/follower.py)."""
+
+    def __init__(self, bus: Bus, feed: Feed) -> None:
+        self._bus = bus
+        self._feed = feed
+        self.publish = bus.publish
+        self.settle = feed.settle
+
+    def asking(self) -> Hashable:
+        others = self._bus.count(Commit) - 1  # the feed itself listens to the bus only for others
+        asked = self._feed.asking()
+        return None if asked is None and not others else (asked, others)
 
 
 class Service:
@@ -62,15 +92,20 @@ class Service:
         self.authority = authority
         self.limits = config.limits
         self.bus = Bus()
-        self.feed = Feed()
-        self.bus.subscribe(Commit, self.feed.committed)
         self.rates = Rates(config.limits)
-        self._database: Database = databases.open_database(config.data_dir, config.database_url)
+        self._database: Database = databases.open_database(
+            config.data_dir, config.database_url, hot_rows=config.limits.hot_rows
+        )
+        self.feed = Feed(is_steady=self._database.is_local)
+        self.bus.subscribe(Commit, self.feed.committed)
+        self._follower: Follower | None = None
+        self._broadcast: Broadcast | None = None
         self._readers: Readers | None = None
         self._writer: Writer | None = None
         self._reading: Reading | None = None
         self._writing = Writing(config.limits)
-        self._upkeep: asyncio.Task[None] | None = None
+        self._upkeep: tuple[asyncio.Task[None], ...] = ()
+        self.refused: dict[str, int] = {}
         self.mqtt = Endpoint(self)
 
     def migrate(self) -> None:
@@ -82,39 +117,127 @@ class Service:
         self.feed.bind(asyncio.get_running_loop())
         self._readers = Readers(self._database)
         self._reading = Reading(self._readers, self.limits)
+        past = StoredPast(self._database, self._readers)
+        self._broadcast = Broadcast(self.feed, past, lambda one: live.renewed(one, self.authority), self.limits)
+        self._follower = databases.open_follower(self._database, _Listeners(self.bus, self.feed))
+        if self._follower is None:
+            # The writer tells its commits itself; what is there already comes before the first of them.
+            self._broadcast.start_at(after(await self._readers.run(changes.end, Lookup(self._database, START_S))))
+        else:
+            self.feed.wake = self._follower.wake
+            self._follower.start()
         self._writer = Writer(
             self._database,
-            self.bus.publish,
+            self.bus.publish if self._follower is None else self._follower.committed,
             commit_rows=self.limits.commit_rows,
             queue_rows=self.limits.queue_rows,
         )
         self._writer.start()
-        self._upkeep = asyncio.create_task(self._keep_up(), name="lakou-upkeep")
+        self._upkeep = (
+            asyncio.create_task(self._keep_up(), name="lakou-upkeep"),
+            asyncio.create_task(self._work_beside(), name="lakou-beside"),
+        )
 
     async def stop(self) -> None:
         """Commit what is queued and close the store."""
-        if self._upkeep is not None:
-            self._upkeep.cancel()
         await self.mqtt.stop()
-        await self.feed.close()
+        for task in self._upkeep:
+            task.cancel()
+        await asyncio.gather(*self._upkeep, return_exceptions=True)
+        if self._broadcast is not None:
+            self._broadcast.close()
+            await asyncio.sleep(0)
         if self._writer is not None:
             await asyncio.to_thread(self._writer.stop)
+        if self._follower is not None:
+            self.feed.wake = _nothing
+            await asyncio.to_thread(self._follower.stop)
         if self._readers is not None:
             await asyncio.to_thread(self._readers.close)
-        self._writer = self._readers = self._reading = None
+        self._writer = self._readers = self._reading = self._follower = self._broadcast = None
         self._database.close()
 
     async def _keep_up(self) -> None:
-        """Now and then: prune the change log in slices, make the partitions of the months to come."""
+        """Now and then: prune the change log in slices, make partitions of months to come, remove what is not kept."""
         more = False
+        retention = Retention(self.config.retention.defaults)
         while True:
             await asyncio.sleep(0.05 if more else UPKEEP_S)
             try:
                 more = await self.submitter()(lambda session: changes.prune(session.tx), entities=False)
+                if self.config.retention.applies:
+                    more = await self.submitter()(lambda session: retention.step(session, time.now())) or more
                 if not more:
                     await asyncio.to_thread(self._database.maintain)
             except LakouError as error:
                 log.warning("Upkeep has to wait: %s", error.message)
+
+    async def _work_beside(self) -> None:
+        """Checkpoints and rollups, beside the commits."""
+        while True:
+            try:
+                rest_s = await asyncio.to_thread(self._database.beside)
+            except Exception as error:  # a database that is away comes back; until then the work waits
+                log.warning("Work beside the commits has to wait: %s", error)
+                rest_s = WAIT_S
+            if rest_s is None:
+                return
+            await asyncio.sleep(rest_s)
+
+    # ── what it tells of itself ──
+
+    async def probe(self) -> None:
+        """Let the writer commit nothing: it lives and its database answers. Raises Unavailable."""
+        await self.submitter()(lambda session: None, entities=False, whole=False)
+
+    @property
+    def queue_share(self) -> float:
+        """How full the writer's queue is, from 0 to 1."""
+        return 0.0 if self._writer is None else self._writer.queued / self.limits.queue_rows
+
+    def figures(self) -> Iterator[tuple[str, tuple[str, ...], float | Histogram]]:
+        """Figures of now, for the page of metrics: (name, labels, value). Nothing is asked of the database."""
+        yield "lakou_queue_limit_rows", (), self.limits.queue_rows
+        yield "lakou_live_listeners", (), 0 if self._broadcast is None else self._broadcast.listeners
+        yield from self.mqtt.counts.samples()
+        for code, count in list(self.refused.items()):
+            yield "lakou_refused_total", (code,), count
+        if self._readers is not None:
+            yield "lakou_readers_busy", (), self._readers.busy
+        if self._writer is not None:
+            writer = self._writer.figures
+            yield "lakou_queue_rows", (), self._writer.queued
+            yield "lakou_observations_total", (), writer.observations
+            yield "lakou_replays_total", (), writer.replays
+            yield "lakou_commits_failed_total", (), writer.failed
+            yield "lakou_commit_rows", (), writer.rows
+            yield "lakou_commit_duration_seconds", (), writer.seconds
+            yield "lakou_seal_duration_seconds", (), writer.settling
+
+    async def sizes(self) -> list[tuple[str, tuple[str, ...], float]]:
+        """Figures that have to be looked for, in the form of `figures`; what cannot be read now is left out."""
+        found: list[tuple[str, tuple[str, ...], float]] = []
+        for name, (size, log_size) in figures.sizes(self.config.data_dir if self._database.is_local else None).items():
+            found.append(("lakou_database_bytes", (name,), size))
+            found.append(("lakou_wal_bytes", (name,), log_size))
+        if self._readers is None:
+            return found
+        try:
+            for meaning, statement in figures.statements(self._database.dialect.name).items():
+                rows = await self._readers.rows(statement, figures.LAG_TIMEOUT_S)
+                if meaning == "readers":
+                    found += [("lakou_change_log_lag_entries", (name,), lag) for name, lag in rows]
+                elif meaning == "length":
+                    found.append(("lakou_change_log_entries", (), figures.numbers(rows)))
+                else:
+                    found.append(("lakou_database_bytes", ("observations",), figures.numbers(rows)))
+        except LakouError as error:
+            log.warning("Sizes cannot be read: %s", error.message)
+        return found
+
+    def note_refusal(self, error: LakouError) -> None:
+        """Count an error that becomes an answer; codes come from the program, never from input."""
+        self.refused[error.error_code] = self.refused.get(error.error_code, 0) + 1
 
     # ── edges ──
 
@@ -125,6 +248,13 @@ class Service:
     async def live(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI 3.0 for the event stream."""
         await http.stream(self, scope, receive, send)
+
+    @property
+    def broadcast(self) -> Broadcast:
+        """The clients of the event stream. Raises Unavailable while the service is not started."""
+        if self._broadcast is None:
+            raise Unavailable("The store is not open")
+        return self._broadcast
 
     async def call(
         self,
@@ -145,6 +275,7 @@ class Service:
         try:
             return await self._route(request)
         except LakouError as error:
+            self.note_refusal(error)
             return error_answer(error)
         except RecursionError:
             return error_answer(BadRequest("The request is nested too deeply", code="depth"))

@@ -10,32 +10,33 @@ import asyncio
 import contextlib
 import gc
 import shutil
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, cast
 
 import structlog
 from django.core.handlers.asgi import ASGIHandler
 
-from lakou.connectors import inbound
+from lakou.connectors import inbound, mqtt_pump
 from lakou.connectors.register import CivicRegister
 from lakou.connectors.scheduler import Scheduler
 from lakou.identity import authority as identity
 from lakou.kernel import jsontext
 from lakou.kernel.errors import LakouError
 from lakou.sensorthings import http, openapi
-from lakou.sensorthings.access import ANONYMOUS
 from lakou.sensorthings.mqtt import websocket
 from lakou.sensorthings.service import Service
-from lakou.server import metrics, processes, static
+from lakou.server import clock, lifetime, metrics, processes, readiness, static, systemd
 from lakou.server.config import Config
+from lakou.server.proxies import Proxies
+from lakou.server.readiness import Readiness
 from lakou.server.types import Application, Message, Receive, Scope, Send
+from lakou.server.watching import Watch
 from lakou.web import service_access
 
 DATA_PREFIX = "/sta/v1.1"
 STATE = frozenset({"/healthz", "/readyz", "/metrics", "/api/openapi.json"})
+PLANES: dict[bytes, readiness.Plane] = {b"for=data": "data", b"for=civic": "civic"}
 MAX_CIVIC_BODY = 16 * 1024 * 1024
-MIN_FREE_SHARE = 0.05
-PROBE_S = 2.0
 COLLECT_AFTER = 20_000
 
 log = structlog.get_logger(__name__)
@@ -50,53 +51,63 @@ class Dispatcher:
         self._authority = authority
         self._civic = cast(Application, ASGIHandler())
         self._static = static.StaticFiles()
-        self._counts = metrics.Counts(service.mqtt.counts)
-        self._ready = False
+        self.metrics = metrics.Metrics(several=config.workers > 1)
+        self._watch = Watch(self.metrics.requests, access_log=config.access_log == "on")
+        self._proxies = Proxies(config.trusted_proxies)
+        self._readiness = Readiness(service, config.data_dir, lambda: authority.is_reachable)
+        self._sizes: list[metrics.Sample] = []
+        self.metrics.add(service.figures)
+        self.metrics.add(self._own_figures)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3.0: `http`, `lifespan`, and `websocket` for MQTT; any other websocket is closed."""
         if scope["type"] == "http":
-            path: str = scope["path"]
-            data_plane = self._config.role != "civic"
-            requests = self._counts.requests
-            if path.startswith(DATA_PREFIX) and path[len(DATA_PREFIX) :][:1] in ("", "/") and data_plane:
-                requests["sensorthings"] += 1
-                await self._service(scope, receive, send)
-            elif path == "/live" and data_plane:
-                requests["live"] += 1
-                await self._service.live(scope, receive, send)
-            elif path in STATE:
-                requests["state"] += 1
-                await self._state(path, scope, send)
-            elif self._config.role == "data":
-                await _answer(send, 404, {"code": "not_found", "status": 404, "message": "Pages are served elsewhere"})
-            elif path.startswith("/static/"):
-                requests["static"] += 1
-                await self._static(scope, receive, send)
-            else:
-                requests["pages"] += 1
-                await self._pages(scope, receive, send)
+            if self._proxies:
+                self._proxies.settle(scope)
+            part, application = self._part(scope["path"])
+            await self._watch.run(part, application, scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "websocket" and scope["path"] == "/mqtt" and self._config.role != "civic":
-            self._counts.requests["mqtt"] += 1
+            if self._proxies:
+                self._proxies.settle(scope)
             seen = {**scope, "scheme": "https" if scope["scheme"] == "wss" else "http"}
             base = http.base_url(self._service, seen, dict(scope["headers"]))
             await websocket.serve(self._service.mqtt, scope, receive, send, base)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _state(self, path: str, scope: Scope, send: Send) -> None:
+    def _part(self, path: str) -> tuple[str, Application]:
+        """The part of the application that answers a path, with the name under which it is counted."""
+        data_plane = self._config.role != "civic"
+        if path.startswith(DATA_PREFIX) and path[len(DATA_PREFIX) :][:1] in ("", "/") and data_plane:
+            return "sensorthings", self._service
+        if path == "/live" and data_plane:
+            return "live", self._service.live
+        if path in STATE:
+            return "state", self._state
+        if self._config.role == "data":
+            return "elsewhere", _elsewhere
+        if path.startswith("/static/"):
+            return "static", self._static
+        return "pages", self._pages
+
+    async def _state(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What machines ask about this process: life, readiness, figures, and the description of its API."""
+        path = scope["path"]
         if path == "/healthz":
             await _answer(send, 200, {"status": "ok"})
         elif path == "/readyz":
-            checks = await self._checks()
-            ready = all(checks.values())
-            await _answer(send, 200 if ready else 503, {"ready": ready, "checks": checks})
+            plane = PLANES.get(scope["query_string"])
+            status, body = await self._readiness.answer(plane)
+            await _answer(send, status, body)
         elif path == "/metrics":
             try:
-                page = self._counts.page(http.principal_of(self._service, dict(scope["headers"])))
+                principal = http.principal_of(self._service, dict(scope["headers"]))
+                metrics.check_reader(principal)
+                await self._readiness.answer(None)
+                self._sizes = [*await self._service.sizes()]
+                page = self.metrics.page()
             except LakouError as error:
                 await _answer(send, error.status, error.body(), challenge=error.status == 401)
                 return
@@ -141,8 +152,9 @@ class Dispatcher:
                     return
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
-                self._ready = False
+                self._readiness.started = False
                 await running.aclose()
+                lifetime.stored()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -161,20 +173,27 @@ class Dispatcher:
         if self._config.role != "data":
             connectors = asyncio.create_task(Scheduler(side.jobs(), CivicRegister()).run(), name="connectors")
             running.push_async_callback(_cancelled, connectors)
+            listening = asyncio.create_task(
+                mqtt_pump.run_bridges(side.settings.bridges, side.entities, side.policy, CivicRegister()),
+                name="bridges",
+            )
+            running.push_async_callback(_cancelled, listening)
+        running.push_async_callback(_cancelled, asyncio.create_task(clock.watch(), name="clock"))
+        if (every_s := systemd.watchdog_s()) is not None:
+            feeding = asyncio.create_task(systemd.feed_watchdog(self._service.probe, every_s), name="watchdog")
+            running.push_async_callback(_cancelled, feeding)
         _settle_memory()
-        self._ready = True
+        lifetime.watch_signals()
+        self._readiness.started = True
+        systemd.notify("READY=1")
 
-    async def _checks(self) -> dict[str, bool]:
-        """What has to hold for this process to be sent work."""
-        if not self._ready:
-            return {"started": False}
-        try:
-            async with asyncio.timeout(PROBE_S):
-                answer = await self._service.call(ANONYMOUS, "GET", "/Things?$top=0")
-            store = answer.status == 200
-        except TimeoutError:
-            store = False
-        return {"started": True, "store": store, "disk": await asyncio.to_thread(_disk_has_room, self._config.data_dir)}
+    def _own_figures(self) -> Iterator[metrics.Sample]:
+        yield from self._sizes
+        yield from (("lakou_ready", (name,), float(holds)) for name, holds in self._readiness.last.items())
+        with contextlib.suppress(OSError):
+            yield "lakou_disk_free_bytes", (), shutil.disk_usage(self._config.data_dir).free
+        if (offset_s := clock.read().offset_s) is not None:
+            yield "lakou_clock_offset_seconds", (), offset_s
 
 
 def _settle_memory() -> None:
@@ -193,9 +212,8 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         await task
 
 
-def _disk_has_room(folder: Path) -> bool:
-    usage = shutil.disk_usage(folder)
-    return usage.free >= MIN_FREE_SHARE * usage.total
+async def _elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+    await _answer(send, 404, {"code": "not_found", "status": 404, "message": "Pages are served elsewhere"})
 
 
 async def _too_large(send: Send) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from lakou import __version__
 from lakou.kernel.errors import LakouError
-from lakou.server.commands import check, connectors, demo, doctor, serve, tokens
+from lakou.server.commands import backup, check, connectors, demo, doctor, retention, serve, tokens
 
 EXIT_CODES = {400: 2, 401: 5, 403: 5, 404: 3, 409: 3, 412: 3, 503: 4}
 
@@ -31,6 +31,9 @@ app.add_typer(tokens.app, name="token")
 app.add_typer(connectors.app, name="connector")
 app.command()(doctor.doctor)
 app.command()(check.check)
+app.command("retention")(retention.retention_)
+app.command()(backup.backup)
+app.command()(backup.restore)
 
 
 def _show_version(wanted: bool) -> None:

@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lakou.kernel.errors import BadRequest, Unavailable
+from lakou.kernel.time import parse_duration
 from lakou.sensorthings.limits import Limits
 from lakou.server import config as configuration
 from lakou.server import databases, logs, secretfile
 
 if TYPE_CHECKING:
     from lakou.sensorthings.service import Service
+    from lakou.sensorthings.store.retention import Policy
     from lakou.server.asgi import Dispatcher
     from lakou.server.config import Config
 
 SETTINGS = "lakou.server.settings"
+DAY_US = 86_400_000_000
 # A commit takes the interpreter's lock several times; beside a busy loop each time may wait this long (default 5 ms).
 SWITCH_S = 0.0005
 
@@ -48,8 +51,33 @@ def make_service(config: Config) -> Service:
         database_url=config.database_url,
         base_url=config.base_url,
         limits=read_limits(config),
+        retention=read_retention(config),
     )
     return Service(store, tokens)
+
+
+def read_retention(config: Config) -> Policy:
+    """What `[retention]` of lakou.toml says. Raises BadRequest."""
+    from lakou.sensorthings.store.retention import Keep, Policy
+
+    table = dict(config.table("retention"))
+    applies = table.pop("apply", False)
+    kept: dict[str, int] = {}
+    for name, text in table.items():
+        place = f"retention.{name}"
+        if name not in Keep.__struct_fields__ or not isinstance(text, str):
+            raise BadRequest(
+                f"There is no retention {name!r}" if name not in Keep.__struct_fields__ else f"{place} is no duration",
+                place=place,
+                hint='raw, hourly and daily are durations such as "P730D"; apply is true or false',
+                code="configuration",
+            )
+        kept[name] = parse_duration(text)
+        if kept[name] < DAY_US:
+            raise BadRequest(f"{place} is shorter than a day", place=place, code="configuration")
+    if not isinstance(applies, bool):
+        raise BadRequest("retention.apply is true or false", place="retention.apply", code="configuration")
+    return Policy(Keep(**kept), applies)
 
 
 def read_limits(config: Config) -> Limits:

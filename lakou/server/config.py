@@ -6,6 +6,7 @@ Read once, frozen, passed down; Django's settings derive from it and nothing els
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -33,6 +34,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     max_connections: int = 2048
+    max_connections_per_address: int = 256
+    max_connections_on_loopback: int = 0
+    trusted_proxies: tuple[str, ...] = ()
+    access_log: Literal["off", "on"] = "off"
     log_format: LogFormat = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     file: Path | None = None
@@ -78,7 +83,35 @@ OPTIONS: tuple[Option, ...] = (
     Option("role", "role", "choice", "what this process answers", choices=("all", "data", "civic")),
     Option("base_url", "base_url", "text", "address as seen from outside, when a proxy stands in front"),
     Option("allowed_hosts", "allowed_hosts", "list", "Host names that pages answer to (default: all)"),
-    Option("max_connections", "max_connections", "integer", "open connections, above it 503", low=10, high=100_000),
+    Option(
+        "max_connections",
+        "max_connections",
+        "integer",
+        "open connections; above it the longest idle one is closed, or the new one gets 503",
+        low=10,
+        high=100_000,
+    ),
+    Option(
+        "max_connections_per_address",
+        "max_connections_per_address",
+        "integer",
+        "open connections from one address, above it 503; 0 is no bound (for a proxy on another machine)",
+        high=100_000,
+    ),
+    Option(
+        "max_connections_on_loopback",
+        "max_connections_on_loopback",
+        "integer",
+        "open connections from an address of this machine, where a proxy may stand; 0 is no bound",
+        high=100_000,
+    ),
+    Option(
+        "trusted_proxies",
+        "trusted_proxies",
+        "list",
+        "addresses or networks of proxies whose X-Forwarded-For is believed (default: none)",
+    ),
+    Option("access_log", "access_log", "choice", "a log line for every request", choices=("off", "on")),
     Option("log_format", "log_format", "choice", "form of the log lines", choices=("text", "json")),
     Option("log_level", "log_level", "choice", "least level logged", choices=("debug", "info", "warning", "error")),
 )
@@ -175,6 +208,13 @@ def _checked(config: Config) -> Config:
         raise _wrong("LAKOU_DATABASE_URL", "is not a PostgreSQL URL", "postgresql://user:password@host:5432/name")
     if config.base_url is not None and not config.base_url.startswith(("http://", "https://")):
         raise _wrong("LAKOU_BASE_URL", "must begin with http:// or https://", "for example https://lakou.example.org")
+    for proxy in config.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            raise _wrong(
+                "LAKOU_TRUSTED_PROXIES", f"holds {proxy!r}", "addresses or networks: 127.0.0.1,10.0.0.0/8"
+            ) from None
     if not config.is_postgres and (config.workers > 1 or config.role != "all"):
         raise _wrong(
             "LAKOU_WORKERS" if config.workers > 1 else "LAKOU_ROLE",

@@ -6,24 +6,35 @@ a fifth of the durable rate (domain/data-plane.md §1).
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import logging
 import os
+import resource
 import signal
 import socket
+import time
+from functools import partial
+from typing import cast
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from lakou.kernel.errors import Unavailable
 from lakou.server import config as configuration
+from lakou.server import lifetime
 from lakou.server.config import Config
+from lakou.server.crowd import Caps
 from lakou.server.guard import GuardedProtocol
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
-DRAIN_S = 10
 # A frame holds at most one read's worth of MQTT packets; a packet may be split over frames.
 WEBSOCKET_BYTES = 512 * 1024
+# Files beside the connections: databases, logs, outgoing requests, and room for connections that end.
+OTHER_FILES = 256
 
 
 def bind(host: str, port: int, *, option: str = "port", shared: bool = False) -> socket.socket:
@@ -77,6 +88,22 @@ def address(config: Config) -> str:
     return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{config.port}"
 
 
+def raise_open_files(connections: int) -> int:
+    """Let this process open a file for each connection (RLIMIT_NOFILE); how many connections it can hold.
+
+    Most systems start a program with 1,024 and allow it more: the soft limit goes up, never above the hard one.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < wanted:
+            log.warning("Only %d files may be open: max_connections is lowered (raise LimitNOFILE or ulimit -n)", soft)
+            return max(soft - OTHER_FILES, 10)
+    return connections
+
+
 class AnnouncingServer(uvicorn.Server):
     """Says one line once requests are answered, not before."""
 
@@ -87,15 +114,30 @@ class AnnouncingServer(uvicorn.Server):
             print(f"Lakou is ready: {address(config)}/poste · {address(config)}/sta/v1.1/", flush=True)
 
 
+class Workers(Multiprocess):
+    """Several processes, ended together: none outlives the time that an end may take, nor a second signal."""
+
+    def join_all(self) -> None:
+        ends = time.monotonic() + lifetime.TOTAL_S + 1
+        while any(process.process.is_alive() for process in self.processes):
+            if self.signal_queue or time.monotonic() > ends:
+                for process in self.processes:
+                    process.process.kill()
+            time.sleep(0.05)
+
+
 def run(config: Config, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT. Raises Unavailable when the application did not start."""
+    caps = Caps(
+        raise_open_files(config.max_connections), config.max_connections_per_address, config.max_connections_on_loopback
+    )
     settings = uvicorn.Config(
         "lakou.server.compose:create",
         factory=True,
         host=config.host,
         port=config.port,
         loop="uvloop",
-        http=GuardedProtocol,
+        http=cast(type[asyncio.Protocol], partial(GuardedProtocol, caps=caps)),
         ws="websockets-sansio",
         ws_max_size=WEBSOCKET_BYTES,
         ws_per_message_deflate=False,
@@ -106,16 +148,15 @@ def run(config: Config, listener: socket.socket) -> None:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=config.max_connections,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=lifetime.REQUESTS_S,
     )
     if config.workers > 1:
         # Children start afresh: what the command line said reaches them through the environment.
         os.environ.update(configuration.environment(config))
         print(f"Lakou starts {config.workers} processes: {address(config)}", flush=True)
-        Multiprocess(settings, sockets=[listener]).run()
+        Workers(settings, sockets=[listener]).run()
         return
     server = AnnouncingServer(settings)
     # uvicorn raises the signal again after its clean end; a wanted stop is no failure, so it ends here (exit code 0).

@@ -19,6 +19,8 @@ from lakou.kernel import errors
 from lakou.sensorthings.limits import Limits
 from lakou.server import cli
 from lakou.server.config import OPTIONS, Config
+from lakou.server.families import FAMILIES
+from lakou.server.readiness import CHECKS
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 MADE = "<!-- Made by `make docs` from the code; change it there. -->\n"
@@ -111,6 +113,41 @@ def errors_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def metrics_page() -> str:
+    """docs/reference/metrics.md, from the table of figures and that of the checks of readiness."""
+    parts = [MADE, "# Figures and readiness\n", "## `/metrics`\n"]
+    parts.append(
+        "In the text form of Prometheus, for a token with the role agent or admin "
+        "(`Authorization: Bearer lk_…`). Counters count since the start of the process.\n"
+    )
+    parts.append("| name | kind | labels | meaning |\n|---|---|---|---|")
+    for family in FAMILIES:
+        labels = ", ".join(f"`{label}`" for label in family.labels) or "–"
+        parts.append(f"| `{family.name}` | {family.kind} | {labels} | {_cell(family.meaning)} |")
+    parts.append(
+        "\nBeside them stand `process_…` and `python_gc_…` of the Prometheus client library: memory, processor, open "
+        "files, start time.\n"
+    )
+    parts.append(
+        "With several processes (`--workers` on PostgreSQL) a request reaches any of them, and each answers for "
+        "itself: every figure then has the label `worker`, the number of the process. Sum counters over it, take the "
+        "greatest of `lakou_database_bytes` and `lakou_change_log_…`, which are of the one database. For a steady "
+        "view of each process run them as services of their own on ports of their own.\n"
+    )
+    parts.append("## `/readyz`\n")
+    parts.append(
+        "200 when every check of the wanted part holds, else 503; the body lists `checks`, and `reasons` with a `key` "
+        "for programs and a `message` in French. `/readyz?for=data` is for what routes sensors, `/readyz?for=civic` "
+        "for what routes pages, `/readyz` asks for both. `warnings` (`clock_off`, `clock_free`) do not make it 503. "
+        "`/healthz` says only that the process answers.\n"
+    )
+    parts.append("| check | parts | key of the reason | message |\n|---|---|---|---|")
+    parts.extend(
+        f"| `{check.name}` | {', '.join(check.planes)} | `{check.key}` | {_cell(check.message)} |" for check in CHECKS
+    )
+    return "\n".join(parts) + "\n"
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").rstrip(".")
 
@@ -119,6 +156,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": commands_page,
     "configuration.md": configuration_page,
     "errors.md": errors_page,
+    "metrics.md": metrics_page,
 }
 
 

@@ -26,6 +26,8 @@ from psycopg import sql
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
+HOT_ROWS = 5
+"""So few that what tests write lies in both tiers of SQLite."""
 
 
 class ServerFailed(RuntimeError):
@@ -51,6 +53,11 @@ class Server:
         self.port = 0
         self.mqtt_port = 0
         self.token = ""
+        self.token_name = "conformance"
+        self.config: Path | None = None
+        self.program: tuple[str, ...] = (sys.executable, "-m", "lakou")
+        self.options: tuple[str, ...] = ()
+        """More words for `lakou serve`."""
 
     @property
     def origin(self) -> str:
@@ -70,12 +77,12 @@ class Server:
     def start(self) -> None:
         """Makes an administrator's token on first use, starts the product and waits until it answers."""
         if not self.token:
-            self.token = self.make_token("conformance", "admin")
+            self.token = self.make_token(self.token_name, "admin")
         for attempt in range(3):
             self.port, self.mqtt_port = free_port(), free_port()
             with self.log.open("ab") as log:
                 self.process = subprocess.Popen(
-                    self._command("serve", "--host", "127.0.0.1", "--port", str(self.port)),
+                    self._command("serve", "--host", "127.0.0.1", "--port", str(self.port), *self.options),
                     stdout=log,
                     stderr=log,
                     env=self._environment(),
@@ -131,14 +138,21 @@ class Server:
         return self.log.read_bytes()[-size:].decode(errors="replace") if self.log.exists() else ""
 
     def _command(self, *words: str) -> list[str]:
-        command = [sys.executable, "-m", "lakou", *words, "--data", str(self.data)]
+        command = [*self.program, *words, "--data", str(self.data)]
         if self.database_url is not None:
             command += ["--database-url", self.database_url]
         return command
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LAKOU_")}
-        return kept | {"LAKOU_MQTT_PORT": str(self.mqtt_port or free_port()), "PYTHONUNBUFFERED": "1"}
+        if self.config is None:
+            self.config = self.data.parent / f"{self.data.name}.toml"
+            self.config.write_text(f"[limits]\nhot_rows = {HOT_ROWS}\n", encoding="utf-8")
+        return kept | {
+            "LAKOU_CONFIG": str(self.config),
+            "LAKOU_MQTT_PORT": str(self.mqtt_port or free_port()),
+            "PYTHONUNBUFFERED": "1",
+        }
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

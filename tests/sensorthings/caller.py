@@ -24,6 +24,9 @@ OTHER = Principal(id=12, name="other", role="device", reads=frozenset({0, 102}),
 AGENT = Principal(id=13, name="agent", role="agent", reads=frozenset({0, 103}), home=103)
 READER = Principal(id=14, name="reader", role="reader", reads=frozenset({0, 104}), home=104)
 
+HOT_ROWS = 4
+"""So few that what a test writes lies in both tiers of SQLite."""
+
 
 class Tokens:
     """An authority that knows the principals of these tests by their names."""
@@ -50,7 +53,7 @@ class Store(msgspec.Struct, frozen=True):
 
     def caller(self, limits: Limits | None = None) -> Caller:
         """A started service over this store."""
-        return Caller(self, limits or Limits())
+        return Caller(self, limits or Limits(hot_rows=HOT_ROWS))
 
 
 Asked = tuple[str, str, Any]

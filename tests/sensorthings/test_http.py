@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from lakou.sensorthings import access
 from lakou.sensorthings.limits import Limits
 from tests.sensorthings import bodies
 from tests.sensorthings.caller import Caller, Store
@@ -171,66 +169,3 @@ def test_lines_are_streamed_past_the_cap_of_bodies(store: Store) -> None:
         assert (found.status, found.json["stored"]) == (201, 30)
     finally:
         caller.close()
-
-
-def test_the_event_stream_sends_what_is_stored(caller: Caller) -> None:
-    caller.make("Things", bodies.station())
-    sent: list[Message] = []
-
-    async def listen(asked: dict[str, Any], leave: asyncio.Event) -> None:
-        async def receive() -> Message:
-            await leave.wait()
-            return {"type": "http.disconnect"}
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        await caller.service.live(asked, receive, send)
-
-    async def run(asked: dict[str, Any]) -> None:
-        leave = asyncio.Event()
-        task = asyncio.ensure_future(listen(asked, leave))
-        await asyncio.sleep(0.02)
-        for value in (1, 2):
-            await caller._call("POST", "Datastreams(1)/Observations", {"result": value}, access.ADMIN, {})
-        await asyncio.sleep(0.25)
-        leave.set()
-        await task
-
-    caller.run(run(scope("GET", "/live?datastream=1")))
-    text = b"".join(m.get("body", b"") for m in sent)
-    assert sent[0]["status"] == 200
-    assert text.count(b"event: observation") == 2
-    assert b'"result":2' in text
-    last = int(text.rpartition(b"id: ")[2].partition(b"\n")[0])
-    sent.clear()
-    caller.run(run(scope("GET", "/live?datastream=1", {"last-event-id": str(last - 1)})))
-    again = b"".join(m.get("body", b"") for m in sent)
-    assert b"id: %d\n" % last in again
-    assert again.count(b"event: observation") == 3
-    sent.clear()
-    caller.run(run(scope("GET", "/live?datastream=7")))
-    assert b"event: observation" not in b"".join(m.get("body", b"") for m in sent)
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "datastream=x",
-        "datastream=",
-        "sensor=1",
-        "thing=" + "9" * 25,
-    ],
-)
-def test_a_bad_selection_is_refused(caller: Caller, query: str) -> None:
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    caller.run(caller.service.live(scope("GET", f"/live?{query}"), receive, send))
-    assert sent[0]["status"] == 400
-    assert msgspec.json.decode(sent[1]["body"])["code"]

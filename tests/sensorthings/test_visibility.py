@@ -6,18 +6,16 @@ sets, paths, filters and orders through links, counts, expands, $apply, distinct
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable
 from random import Random
 
 import pytest
 
-from lakou.sensorthings.access import ADMIN, ANONYMOUS
-from lakou.sensorthings.feed import sees
+from lakou.sensorthings.access import ANONYMOUS
 from tests.sensorthings import bodies
 from tests.sensorthings.bodies import ref
-from tests.sensorthings.caller import AGENT, DEVICE, OTHER, Caller, Store, body_of
+from tests.sensorthings.caller import DEVICE, OTHER, Caller, Store, body_of
 from tests.sensorthings.worlds import RESTRICTED, build, question
 
 QUESTIONS = {"sqlite": 120, "postgres": 40}
@@ -121,23 +119,6 @@ def test_a_feature_made_from_a_restricted_location_is_restricted(caller: Caller)
     stream = caller.ids(f"Things({thing})/Datastreams")[0]
     caller.make(f"Datastreams({stream})/Observations", {"result": 1})
     assert caller.read("FeaturesOfInterest", who=ANONYMOUS)["value"] == []
-
-
-def test_the_event_stream_shows_only_what_a_reader_may_see(caller: Caller) -> None:
-    thing = caller.make("Things", bodies.station(**RESTRICTED), who=AGENT)
-    stream = caller.ids(f"Things({thing})/Datastreams", who=AGENT)[0]
-    caller.make(f"Datastreams({stream})/Observations", {"result": 1}, who=AGENT)
-    feed = caller.service.feed
-    for _ in range(100):  # events come right after the answer
-        if not feed._recent:
-            caller.run(asyncio.sleep(0.01))
-    (event,) = feed._recent
-    assert (sees(ANONYMOUS, event), sees(DEVICE, event), sees(AGENT, event), sees(ADMIN, event)) == (
-        False,
-        False,
-        True,
-        True,
-    )
 
 
 def test_what_the_writer_answers_says_nothing_of_hidden_replays(caller: Caller) -> None:

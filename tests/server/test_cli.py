@@ -30,7 +30,7 @@ def test_the_version_is_told() -> None:
 
 def test_help_names_every_command() -> None:
     done = lakou("--help")
-    for name in ("serve", "demo", "simulate", "migrate", "token", "connector", "doctor", "check"):
+    for name in ("serve", "demo", "simulate", "migrate", "token", "connector", "doctor", "check", "backup", "restore"):
         assert re.search(rf"\b{name}\b", done.stdout)
 
 

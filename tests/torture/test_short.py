@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import DATABASES, POSTGRES_URL
+from tests.harness import cluster
 from tests.harness.server import running
-from tests.torture import fuzz_http, kill9, powercut
+from tests.torture import backup, disks, faults, fuzz_http, kill9, pg_restart, powercut
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -21,23 +22,63 @@ def test_hostile_input(database: str) -> None:
 @pytest.mark.parametrize("database", DATABASES)
 def test_kill_under_load(database: str) -> None:
     with running(database, POSTGRES_URL) as server:
-        report = kill9.run(server, rounds=2)
+        outcome = kill9.run(server, rounds=0)
+    assert outcome.passed, outcome.report
+    if outcome.skipped:
+        pytest.skip(f"{outcome.skipped} not tested: the port is closed")
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(cluster.programs() is None, reason="needs the programs of a PostgreSQL server")
+def test_postgres_restarts_under_load() -> None:
+    with cluster.cluster() as postgres:
+        report = pg_restart.run(postgres, rounds=5, workers=2, load_s=0.3, down_s=0.2)
     assert report.passed, report
 
 
+@pytest.mark.parametrize("database", DATABASES)
+def test_backup_under_load(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(database, POSTGRES_URL) as server:
+        report = backup.run(server, rate=2_500, seconds=1.5, superuser_url=POSTGRES_URL)
+    with capsys.disabled():
+        print(f"\n{database}: {backup.told(report)}")
+    assert report.passed, report
+    assert report.rate >= 2_000
+
+
 def test_power_cut() -> None:
-    report = powercut.run(cuts=25, requests=240)
+    report = powercut.run(cuts=15, requests=240)
     assert report.passed, report.faults
+
+
+def test_power_cut_of_a_disk_whose_syncs_fail_now_and_then() -> None:
+    report = powercut.run(cuts=10, requests=240, fault=powercut.failing_now_and_then)
+    assert report.passed, report.faults
+    assert report.failed_syncs
+
+
+def test_power_cut_under_load_from_outside() -> None:
+    report = powercut.run_outside(cuts=3, seconds=0.7, by=("single", "array", "mqtt"))
+    assert report.passed, report.faults
+    if report.skipped:
+        pytest.skip(f"{report.skipped} not tested: the port is closed")
 
 
 def test_the_power_cut_finds_a_log_that_is_not_synced(monkeypatch: pytest.MonkeyPatch) -> None:
     """The judge is judged: when the syncs of the write-ahead log are not recorded, acknowledged rows are lost."""
-    sync = powercut.RecordedFile.xSync
+    sync = disks.OddFile.xSync
 
-    def lazy(self: powercut.RecordedFile, flags: int) -> None:
+    def lazy(self: disks.OddFile, flags: int) -> None:
         if not self.path.endswith("-wal"):
             sync(self, flags)
 
-    monkeypatch.setattr(powercut.RecordedFile, "xSync", lazy)
+    monkeypatch.setattr(disks.OddFile, "xSync", lazy)
     report = powercut.run(cuts=10, requests=160)
     assert any("lost" in fault for fault in report.faults), report
+
+
+def test_a_disk_that_is_full_or_fails() -> None:
+    outcome = faults.run_on_odd_disk([("sync", False), ("full", True)], ("single", "array", "mqtt"), span_s=0.6)
+    assert outcome.complaints() == []
+    if outcome.skipped:
+        pytest.skip(f"{outcome.skipped} not tested: the port is closed")

@@ -90,14 +90,24 @@ class Notifier:
         self.index = index
         self._readers = readers
         self._limits = limits
+        self.begun = asyncio.Event()
+        """Set by each commit that is told."""
         self._waiting: Asked = {}
         self._changed: dict[tuple[EntityType, int], None] = {}
         self._task: asyncio.Task[None] | None = None
 
+    def asks(self) -> int:
+        """0 while nobody subscribes; another number each time that somebody begins to. Other threads call it."""
+        return self.index.asked if self.index else 0
+
     def commit(self, commit: Commit) -> None:
         """Tell of a commit now; what has to be read follows soon. Called on the loop for each commit."""
+        self.begun.set()
         if not self.index:
             return
+        if commit.gap:
+            for group in self.index.groups.values():
+                group.lose(1)
         try:
             found = heard(self.index, commit)
             tell_direct(found.direct)

@@ -120,6 +120,8 @@ class Index:
 
     def __init__(self) -> None:
         self.groups: dict[GroupKey, Group] = {}
+        self.asked = 0
+        """How often somebody began to hear where nobody did."""
         self._observations: list[Group] = []
         self._streams: dict[int, list[Group]] = defaultdict(list)
         self._features: dict[int, list[Group]] = defaultdict(list)
@@ -131,6 +133,7 @@ class Index:
         return len(self.groups)
 
     def add(self, group: Group) -> None:
+        self.asked += not self.groups
         self.groups[group.key] = group
         for place in self._places(group):
             place.append(group)

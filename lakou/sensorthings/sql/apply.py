@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lakou.sensorthings.access import Principal
 from lakou.sensorthings.plan.values import AggregatePlan, ApplyPlan, KeyPlan, Type
+from lakou.sensorthings.sql import observations
 from lakou.sensorthings.sql.dialect import Dialect, Statement
 from lakou.sensorthings.sql.expression import Environment, condition, scalar, through_to_one
 from lakou.sensorthings.sql.read import belongs
@@ -33,8 +34,11 @@ def apply(dialect: Dialect, plan: ApplyPlan, reader: Principal) -> Statement:
         method = "max({0})" if aggregate.method in ("first", "last") else _METHODS[aggregate.method]
         text = method.format(f"x.v{n}")
         outer.append(f"({text})::double precision" if _is_sum(dialect, aggregate) else text)
-    table = f"{plan.type.table} {alias}"
-    text = f"select {', '.join(outer)} from (select {', '.join(inner)} from {table} where {conjunction(where)}) x"
+    source = f"{plan.type.table} {alias} where {conjunction(where)}"
+    if observations.is_tiered(writer, plan.type):
+        access, more = observations.of_set(writer, plan.source, plan.where, alias)
+        source = observations.rows(writer, alias, [*more, *where], access=access)
+    text = f"select {', '.join(outer)} from (select {', '.join(inner)} from {source}) x"
     if keys:
         names = ", ".join(f"x.k{n}" for n in range(len(keys)))
         text += f" group by {names} order by {names} limit {plan.limit + 1}"

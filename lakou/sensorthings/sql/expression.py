@@ -25,7 +25,7 @@ from lakou.sensorthings.plan.values import (
     Some,
     Type,
 )
-from lakou.sensorthings.sql import extents
+from lakou.sensorthings.sql import extents, observations
 from lakou.sensorthings.sql.writer import Writer, conjunction
 
 Key = tuple[int, tuple[Link, ...]]
@@ -101,24 +101,30 @@ def _through(writer: Writer, key: Key, terms: list[Expression], env: Environment
             pairs = f"select fd.datastream_id from feature_datastream fd where fd.feature_id in {found}"
             return f"({near}.feature_id in {found} and {near}.datastream_id in ({pairs}))"
         return f"{near}.{link.by.column} in {found}"
+    if observations.is_tiered(writer, link.type):
+        return observations.linked_exists(writer, link, near, far, [joined, seen, body])
     return f"exists (select 1 from {source} where {conjunction([joined, seen, body])})"
 
 
 def _some(writer: Writer, node: Some, env: Environment) -> str:
     """`Links/any(v: …)`: an EXISTS of its own, with the variable bound to the row reached."""
-    near = env[(node.outer, ())]
-    sources: list[str] = []
-    parts: list[str] = []
-    for link in node.links:
-        far = writer.alias()
-        source, joined = writer.reached(link, near, far)
-        sources.append(source)
-        parts += [joined, writer.visible(far, link.type, link, f"{near}.id")]
-        near = far
-    if node.predicate is not None:
-        parts.append(condition(writer, node.predicate, {**env, (node.level, ()): near}))
-    word = "not exists" if node.negated else "exists"
-    return f"{word} (select 1 from {', '.join(sources)} where {conjunction(parts)})"
+    word = "not " if node.negated else ""
+    return word + _any(writer, node, node.links, env[(node.outer, ())], env)
+
+
+def _any(writer: Writer, node: Some, links: tuple[Link, ...], near: str, env: Environment) -> str:
+    if not links:
+        return (
+            "(1 = 1)" if node.predicate is None else condition(writer, node.predicate, {**env, (node.level, ()): near})
+        )
+    link, far = links[0], writer.alias()
+    source, joined = writer.reached(link, near, far)
+    seen = writer.visible(far, link.type, link, f"{near}.id")
+    last = len(links) == 1 and node.predicate is None
+    parts = [joined, seen, "" if last else _any(writer, node, links[1:], far, env)]
+    if observations.is_tiered(writer, link.type):
+        return observations.linked_exists(writer, link, near, far, parts)
+    return f"exists (select 1 from {source} where {conjunction(parts)})"
 
 
 def fields(node: Expression) -> Iterator[Field]:
@@ -255,7 +261,7 @@ def _times(writer: Writer, node: Expression, env: Environment) -> Times:
 def _interval_field(writer: Writer, field: Field, env: Environment) -> Times:
     alias = env[(field.level, field.links)]
     if field.property.derived:
-        start, end = extents.interval(field.property.name, alias)
+        start, end = extents.interval(writer.dialect, field.property.name, alias)
         return Times(start, end, instant=False)
     start, end = (f"{alias}.{column}" for column in field.property.columns)
     if field.property.kind is Kind.TIME:
@@ -336,7 +342,7 @@ def _column(writer: Writer, field: Field, env: Environment) -> str:
     if prop.derived:
         if prop.kind is Kind.AREA:
             return extents.area(writer, alias)
-        return extents.interval(prop.name, alias)[0]
+        return extents.interval(writer.dialect, prop.name, alias)[0]
     if prop.kind is Kind.GEOMETRY:
         return f"{alias}.geometry"
     return f"{alias}.{prop.columns[0]}"
@@ -363,6 +369,8 @@ def through_to_one(writer: Writer, node: Expression, env: Environment) -> str:
     source, joined = writer.reached(links[-1], near, far)
     inner = through_to_one(writer, node, {**env, (level, links): far})
     seen = writer.visible(far, links[-1].type, links[-1], f"{near}.id")
+    if observations.is_tiered(writer, links[-1].type):
+        return f"(select {inner} from {observations.linked(writer, links[-1], near, far, [joined, seen])})"
     return f"(select {inner} from {source} where {conjunction([joined, seen])})"
 
 

@@ -6,10 +6,22 @@ work grows with what is shown. The order of columns is that of `plan.values.Read
 
 from __future__ import annotations
 
+import msgspec
+
 from lakou.sensorthings.access import Principal
-from lakou.sensorthings.model import EntityType, ForeignKey, JsonReference, Kind, Link, Property, Reverse, Through
+from lakou.sensorthings.model import (
+    OBSERVATION,
+    EntityType,
+    ForeignKey,
+    JsonReference,
+    Kind,
+    Link,
+    Property,
+    Reverse,
+    Through,
+)
 from lakou.sensorthings.plan.values import ExpandPlan, Expression, Field, Hop, Order, ReadPlan, Type
-from lakou.sensorthings.sql import extents
+from lakou.sensorthings.sql import extents, observations
 from lakou.sensorthings.sql.dialect import Dialect, Statement
 from lakou.sensorthings.sql.expression import Environment, condition, through_to_one
 from lakou.sensorthings.sql.writer import Writer, conjunction
@@ -31,18 +43,21 @@ def page(dialect: Dialect, plan: ReadPlan, reader: Principal, among: list[int] |
     if not plan.single:
         columns += [through_to_one(writer, term.value, env) for term in plan.order]
     where = _where(writer, plan, alias)
-    text = f"select {', '.join(columns)} from {plan.type.table} {alias}"
     order = _order(writer, plan, alias)
-    if plan.positioned:
-        text, order = _positioned(writer, plan, alias, text)
     if plan.after is not None:
         where.append(_after(writer, plan, env))
     if among is not None:
         where.append(_among(writer, alias, among))
-    text += f" where {conjunction(where)}"
-    if not plan.single:
-        text += f"{order} limit {plan.limit + 1}" + (f" offset {plan.skip}" if plan.skip else "")
-    return writer.statement(text)
+    cut = "" if plan.single else f" limit {plan.limit + 1}" + (f" offset {plan.skip}" if plan.skip else "")
+    if observations.is_tiered(writer, plan.type):
+        access, more = observations.of_plan(writer, plan, alias)
+        most = None if among is not None else 1 if plan.single else plan.limit + 1 + plan.skip
+        source = observations.rows(writer, alias, [*more, *where], order, most, access)
+        return writer.statement(f"select {', '.join(columns)} from {source}{order}{cut}")
+    text = f"select {', '.join(columns)} from {plan.type.table} {alias}"
+    if plan.positioned:
+        text, order = _positioned(writer, plan, alias, text)
+    return writer.statement(f"{text} where {conjunction(where)}{order if cut else ''}{cut}")
 
 
 def count(dialect: Dialect, plan: ReadPlan, reader: Principal, sample: list[int] | None = None) -> Statement:
@@ -52,33 +67,44 @@ def count(dialect: Dialect, plan: ReadPlan, reader: Principal, sample: list[int]
     where = _where(writer, plan, alias)
     if sample is not None:
         where.append(_among(writer, alias, sample))
+    source = _set(writer, plan, alias, where)
     if plan.distinct:
         inner = ", ".join(text for text, _ in _distinct_columns(writer, plan, alias))
-        table = f"{plan.type.table} {alias}"
-        return writer.statement(
-            f"select count(*) from (select distinct {inner} from {table} where {conjunction(where)}) x"
-        )
-    return writer.statement(f"select count(*) from {plan.type.table} {alias} where {conjunction(where)}")
+        return writer.statement(f"select count(*) from (select distinct {inner} from {source}) x")
+    return writer.statement(f"select count(*) from {source}")
+
+
+def _set(writer: Writer, plan: ReadPlan, alias: str, where: list[str], most: int | None = None) -> str:
+    """The FROM part and what follows it for the rows of a set in no order."""
+    if observations.is_tiered(writer, plan.type):
+        access, more = observations.of_plan(writer, msgspec.structs.replace(plan, order=()), alias)
+        return observations.rows(writer, alias, [*more, *where], most=most, access=access)
+    return f"{plan.type.table} {alias} where {conjunction(where)}"
 
 
 def identifiers(dialect: Dialect, plan: ReadPlan, reader: Principal, limit: int) -> Statement:
     """The ids of the first `limit` entities of the set, for a filtered delete."""
     writer = Writer(dialect, reader)
     alias = writer.alias()
-    where = conjunction(_where(writer, plan, alias))
-    return writer.statement(f"select {alias}.id from {plan.type.table} {alias} where {where} limit {limit}")
+    source = _set(writer, plan, alias, _where(writer, plan, alias), limit)
+    return writer.statement(f"select {alias}.id from {source} limit {limit}")
 
 
 def exists(dialect: Dialect, hops: tuple[Hop, ...], reader: Principal) -> Statement:
     """One row when the last hop leads somewhere."""
     writer = Writer(dialect, reader)
     alias = writer.alias()
-    where = conjunction(belongs(writer, hops, alias))
-    return writer.statement(f"select {alias}.id from {hops[-1].type.table} {alias} where {where} limit 1")
+    return writer.statement(f"select {alias}.id from {_reached(writer, hops, alias)} limit 1")
 
 
 def highest_id(dialect: Dialect, type_: EntityType) -> Statement:
     """(lowest, highest) id of a table, for sampling."""
+    if type_ is OBSERVATION and dialect.name == "sqlite":
+        each = " union all ".join(
+            f"select (select min(id) from {table}) as low, (select max(id) from {table}) as high"
+            for table in ("sealed_key", "hot_a", "hot_b")
+        )
+        return Statement(f"select min(low), max(high) from ({each})", {})
     return Statement(f"select min(id), max(id) from {type_.table}", {})
 
 
@@ -113,12 +139,11 @@ def belongs(writer: Writer, hops: tuple[Hop, ...], alias: str) -> list[str]:
 def _membership(writer: Writer, link: Link, before: tuple[Hop, ...], alias: str) -> tuple[str, str]:
     """(the parent's id, the condition that the row is linked to a parent)."""
     parent = writer.alias()
-    table = before[-1].type.table
-    where = conjunction(belongs(writer, before, parent))
+    source = _reached(writer, before, parent)
     equals = "=" if _is_single(before) else "in"
 
     def of(column: str) -> str:
-        return f"(select {parent}.{column} from {table} {parent} where {where})"
+        return f"(select {parent}.{column} from {source})"
 
     match link.by:
         case Reverse(column=column):
@@ -131,6 +156,16 @@ def _membership(writer: Writer, link: Link, before: tuple[Hop, ...], alias: str)
             return of("id"), f"{alias}.id in {inner}"
         case JsonReference():
             return of("id"), "1 = 0"  # no path leads through a client's own link
+
+
+def _reached(writer: Writer, hops: tuple[Hop, ...], alias: str) -> str:
+    """The FROM part and what follows it for what a path leads to."""
+    where = belongs(writer, hops, alias)
+    if observations.is_tiered(writer, hops[-1].type):
+        key = hops[-1].key
+        access = None if key is None else observations.by_id(f"= {writer.bind(Type.NUMBER, key)}")
+        return observations.rows(writer, alias, where, access=access)
+    return f"{hops[-1].type.table} {alias} where {conjunction(where)}"
 
 
 def _is_single(hops: tuple[Hop, ...]) -> bool:
@@ -158,7 +193,7 @@ def _property(writer: Writer, prop: Property, alias: str) -> Columns:
         return [(f"{alias}.{column}", kind) for column in prop.columns]
     if prop.kind is Kind.AREA:
         return [(extents.box(writer, alias), "json")]
-    return [(text, "time") for text in extents.interval(prop.name, alias)]
+    return [(text, "time") for text in extents.interval(writer.dialect, prop.name, alias)]
 
 
 def _extra(name: str, alias: str) -> str:
@@ -177,9 +212,13 @@ def _expand(writer: Writer, expand: ExpandPlan, near: str) -> Columns:
         where.append(condition(writer, plan.where, {(0, ()): far}))
     columns = _columns(writer, plan, far)
     dialect = writer.dialect
+    tiered = observations.is_tiered(writer, plan.type)
     if not link.many:
         row = dialect.json_row([dialect.nested(text, kind) for text, kind in columns])
-        return [(f"(select {row} from {source} where {conjunction(where)})", "json")]
+        found_one = (
+            observations.linked(writer, link, near, far, where) if tiered else f"{source} where {conjunction(where)}"
+        )
+        return [(f"(select {row} from {found_one})", "json")]
     if plan.distinct:
         columns = _distinct_columns(writer, plan, far)
     inner = ", ".join(f"{text} as c{n}" for n, (text, _) in enumerate(columns))
@@ -187,13 +226,18 @@ def _expand(writer: Writer, expand: ExpandPlan, near: str) -> Columns:
     if plan.positioned and isinstance(link.by, Through):
         order = f" order by {_middle(source)}.{link.by.position}"
     word = "select distinct" if plan.distinct else "select"
-    rows = f"{word} {inner} from {source} where {conjunction(where)}{order} limit {plan.limit + 1}"
+    all_of = f"{source} where {conjunction(where)}"
+    first = all_of
+    if tiered:
+        all_of = observations.rows(writer, far, where)
+        first = all_of if plan.distinct else observations.rows(writer, far, where, order, plan.limit + 1 + plan.skip)
+    rows = f"{word} {inner} from {first}{order} limit {plan.limit + 1}"
     rows += f" offset {plan.skip}" if plan.skip else ""
     outer = writer.alias()
     row = dialect.json_row([dialect.nested(f"{outer}.c{n}", kind) for n, (_, kind) in enumerate(columns)])
     found: Columns = [(f"(select {dialect.json_rows(row)} from ({rows}) {outer})", "json")]
     if plan.count is not None:
-        found.append((f"(select count(*) from {source} where {conjunction(where)})", "plain"))
+        found.append((f"(select count(*) from {all_of})", "plain"))
     return found
 
 
@@ -274,12 +318,12 @@ def _bound(writer: Writer, expression: Expression, value: object) -> str:
 
 def _distinct(writer: Writer, plan: ReadPlan, alias: str) -> str:
     columns = _distinct_columns(writer, plan, alias)
-    where = conjunction(_where(writer, plan, alias))
+    source = _set(writer, plan, alias, _where(writer, plan, alias))
     inner = ", ".join(f"{text} as c{n}" for n, (text, _) in enumerate(columns))
     order = ", ".join(f"x.c{n}" for n in range(len(columns)))
     if plan.order:
         order = ", ".join(_distinct_terms(writer, plan, columns))
-    text = f"select * from (select distinct {inner} from {plan.type.table} {alias} where {where}) x order by {order}"
+    text = f"select * from (select distinct {inner} from {source}) x order by {order}"
     return f"{text} limit {plan.limit + 1}" + (f" offset {plan.skip}" if plan.skip else "")
 
 

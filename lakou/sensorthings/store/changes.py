@@ -7,11 +7,13 @@ oldest transaction still under way, for a slower worker may yet commit an earlie
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from lakou.kernel import time
 from lakou.sensorthings.sql.dialect import Dialect, Micros, Statement
-from lakou.sensorthings.store.database import Row, Transaction
+from lakou.sensorthings.store.database import Row, Rows, Transaction
 
 KEPT = 1_000_000
 """Entries kept when no reader needs older ones."""
@@ -36,26 +38,32 @@ class Entry(msgspec.Struct, frozen=True):
     last_id: int
 
 
-def read(tx: Transaction, after: Cursor, limit: int = 1_000) -> list[Entry]:
+def read(tx: Rows, after: Cursor, limit: int = 1_000) -> list[Entry]:
     """The entries after a cursor, in order."""
-    return entries(tx.read(after_cursor(tx.dialect, after, limit)))
+    text = _after(tx.dialect.name, "?", "?", limit)
+    is_local = tx.dialect.name == "sqlite"
+    return entries(tx.rows(text, (after.seq,) if is_local else (str(after.transaction), after.seq)))
 
 
 def after_cursor(dialect: Dialect, after: Cursor, limit: int = 1_000) -> Statement:
-    """Reads the entries after a cursor, in order; for `entries`."""
-    seq, transaction = dialect.placeholder("seq"), dialect.placeholder("transaction")
-    if dialect.name == "sqlite":
-        text = (
+    """The same for a reader: its rows are for `entries`."""
+    text = _after(dialect.name, dialect.placeholder("transaction"), dialect.placeholder("seq"), limit)
+    given = {} if dialect.name == "sqlite" else {"transaction": str(after.transaction)}
+    return Statement(text, {**given, "seq": after.seq})
+
+
+def _after(database: str, transaction: str, seq: str, limit: int) -> str:
+    """The statement of a piece of the log; the arguments are placeholders."""
+    if database == "sqlite":
+        return (
             f"select 0, seq, at, verb, type, first_id, last_id from change where seq > {seq}"  # noqa: S608  placeholder
             f" order by seq limit {limit:d}"
         )
-        return Statement(text, {"seq": after.seq})
-    text = (
+    return (
         "select transaction::text::bigint, seq, at, verb, type, first_id, last_id from change"  # noqa: S608
         f" where (transaction, seq) > ({transaction}::text::xid8, {seq})"
         f" and transaction < pg_snapshot_xmin(pg_current_snapshot()) order by transaction, seq limit {limit:d}"
     )
-    return Statement(text, {"transaction": str(after.transaction), "seq": after.seq})
 
 
 def entries(rows: list[Row]) -> list[Entry]:
@@ -65,6 +73,36 @@ def entries(rows: list[Row]) -> list[Entry]:
 
 def _entry(row: Row) -> Entry:
     return Entry(Cursor(row[0], row[1]), row[2], row[3], row[4], row[5], row[6])
+
+
+def logged(tx: Transaction, log: list[tuple[str, str, int, int]]) -> list[Entry]:
+    """What a transaction has just logged, as entries. On PostgreSQL none: there the log itself tells the order."""
+    if tx.dialect.name != "sqlite":
+        return []
+    ((last,),) = tx.rows("select max(seq) from change")
+    at, first = time.now(), last - len(log) + 1
+    return [Entry(Cursor(0, first + n), at, *entry) for n, entry in enumerate(log)]
+
+
+def start(tx: Rows) -> Cursor:
+    """The first entry that is still there: what came before it is not known any more."""
+    if tx.dialect.name == "sqlite":
+        rows = tx.rows("select 0, seq from change order by seq limit 1")
+    else:
+        rows = tx.rows("select transaction::text::bigint, seq from change order by transaction, seq limit 1")
+    return Cursor(*rows[0]) if rows else Cursor()
+
+
+def behind(tx: Rows, after: Cursor, enough: int) -> int:
+    """How many Observations were created after a cursor, counted until there are `enough` entries."""
+    values: list[Any]
+    if tx.dialect.name == "sqlite":
+        place, values = "seq > ?", [after.seq]
+    else:
+        place, values = "(transaction, seq) > (?::text::xid8, ?)", [str(after.transaction), after.seq]
+    found = f"select first_id, last_id from change where {place} and type = 'Observation' and verb = 'create' limit ?"  # noqa: S608
+    ((count,),) = tx.rows(f"select coalesce(sum(last_id - first_id + 1), 0) from ({found}) c", [*values, enough])  # noqa: S608
+    return int(count)
 
 
 def cursor_of(tx: Transaction, reader: str) -> Cursor:
@@ -78,8 +116,8 @@ def cursor_of(tx: Transaction, reader: str) -> Cursor:
     return last
 
 
-def end(tx: Transaction) -> Cursor:
-    """The end of the log: what is committed and can be read is not after it."""
+def end(tx: Rows) -> Cursor:
+    """The place after all that is committed and in order now."""
     if tx.dialect.name == "sqlite":
         ((seq,),) = tx.rows("select coalesce(max(seq), 0) from change")
         return Cursor(0, seq)

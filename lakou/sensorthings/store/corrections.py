@@ -15,16 +15,14 @@ from lakou.sensorthings.access import PUBLIC, Principal
 from lakou.sensorthings.model import DATASTREAM, FEATURE, LOCATION, MULTI_DATASTREAM, THING, EntityType
 from lakou.sensorthings.payload import Ref, Tree
 from lakou.sensorthings.sql.dialect import Micros
-from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, TIME_COLUMNS
+from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
 from lakou.sensorthings.store.observing import may_see, writable_stream
 from lakou.sensorthings.store.session import Session
-
-_COLUMNS = ", ".join(OBSERVATION_COLUMNS)
 
 
 def correct(session: Session, principal: Principal, id_: int, tree: Tree) -> None:
     """Apply a checked change to an Observation; the caller has checked the right to change it."""
-    row = session.one(f"select {_COLUMNS} from observation where id = ?", (id_,))  # noqa: S608  fixed names
+    row = session.tx.find_observation(id_)
     if row is None:
         raise NotFound(f"There is no Observation with id {id_}")
     before = dict(zip(OBSERVATION_COLUMNS, row, strict=True))
@@ -60,42 +58,23 @@ def _check_result(after: dict[str, Any], members: int) -> None:
 def _replace(session: Session, before: dict[str, Any], after: dict[str, Any]) -> None:
     tx = session.tx
     key = ("datastream_id", "time_start")
-    moved = any(before[k] != after[k] for k in key)
-    start = Micros(before["time_start"])
-    if not moved:
-        sets = [c for c in OBSERVATION_COLUMNS if before[c] != after[c]]
-        if sets:
-            text = ", ".join(f"{c} = ?" for c in sets)
-            values = [_value(c, after[c]) for c in sets]
-            tx.rows(
-                f"update observation set {text} where datastream_id = ? and time_start = ? and id = ?",  # noqa: S608
-                (*values, before["datastream_id"], start, before["id"]),
-            )
-    else:
-        tx.rows(
-            "delete from observation where datastream_id = ? and time_start = ? and id = ?",
-            (before["datastream_id"], start, before["id"]),
-        )
+    if any(before[k] != after[k] for k in key):
         if before["digest"] is not None:
             tx.rows(
                 "insert into moved_identity (datastream_id, time_start, digest, observation_id) values (?, ?, ?, ?)"
                 " on conflict do nothing",
-                (before["datastream_id"], start, before["digest"], before["id"]),
+                (before["datastream_id"], Micros(before["time_start"]), before["digest"], before["id"]),
             )
         after["digest"] = None
-        tx.add_observations([[after[c] for c in OBSERVATION_COLUMNS]])
         session.entities_change()
         session.registry.streams.pop(before["datastream_id"], None)
         session.registry.streams.pop(after["datastream_id"], None)
+    tx.change_observation(before, after)
     tx.rows(
         "insert into feature_datastream (feature_id, datastream_id) values (?, ?) on conflict do nothing",
         (after["feature_id"], after["datastream_id"]),
     )
     forget_pair(session, before["feature_id"], before["datastream_id"])
-
-
-def _value(column: str, value: Any) -> Any:
-    return Micros.of(value) if column in TIME_COLUMNS else value
 
 
 def forget_pair(session: Session, feature_id: int, datastream_id: int) -> None:

@@ -19,9 +19,12 @@ OBSERVATION_COLUMNS = (
     "digest",
 )  # fmt: skip
 
+Place = tuple[int, int, int]
+"""(Datastream, time in micros, id): where a row of an Observation lies."""
 
-class Transaction(Protocol):
-    """A transaction of the writer. SQL uses `?` for parameters on both databases; times are `Micros`."""
+
+class Rows(Protocol):
+    """What answers statements. SQL uses `?` for parameters on both databases; times are `Micros`."""
 
     @property
     def dialect(self) -> Dialect: ...
@@ -29,6 +32,10 @@ class Transaction(Protocol):
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run a statement; its rows (none for one that returns nothing)."""
         ...
+
+
+class Transaction(Rows, Protocol):
+    """A transaction of the writer."""
 
     def read(self, statement: Statement) -> list[Row]:
         """The rows of a planned statement, seeing what the transaction has done."""
@@ -52,6 +59,33 @@ class Transaction(Protocol):
 
     def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
         """Insert rows of OBSERVATION_COLUMNS; (id of the row, id of the stored one) where it was there already."""
+        ...
+
+    def find_observation(self, id_: int) -> Row | None:
+        """The row of OBSERVATION_COLUMNS with this id."""
+        ...
+
+    def observations_at(self, stream_id: int, start: int) -> list[Row]:
+        """The rows of OBSERVATION_COLUMNS of a Datastream at one time in micros, by id."""
+        ...
+
+    def latest_time(self, stream_id: int) -> int | None:
+        """The highest time of a Datastream's Observations in micros, None without any."""
+        ...
+
+    def change_observation(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Give a stored row other values; both hold every one of OBSERVATION_COLUMNS, times in micros."""
+        ...
+
+    def remove_observations(self, places: Sequence[Place]) -> None:
+        """Delete rows."""
+        ...
+
+    def expire_observations(self, stream_id: int, start: int, end: int, limit: int) -> int:
+        """Delete the oldest Observations of a Datastream within a time; what they came to goes to the history.
+
+        Their number; 0 when there is none, or when they have to wait.
+        """
         ...
 
     def savepoint(self) -> None: ...
@@ -97,8 +131,30 @@ class Database(Protocol):
 
     def rollback(self) -> None: ...
 
+    def is_behind(self, *, idle: bool) -> bool:
+        """Whether `settle` has work that should be done now; `idle` when nobody waits for the writer."""
+        ...
+
+    def settle(self) -> bool:
+        """A slice of background work on the writer's connection, in a transaction of its own of at most 20 ms.
+
+        Whether there was any.
+        """
+        ...
+
+    def beside(self) -> float | None:
+        """A slice of work beside the commits, on a connection of its own, by one thread at a time.
+
+        Seconds to rest before the next one; None when there will never be any.
+        """
+        ...
+
     def maintain(self) -> None:
         """What has to be done now and then outside of the writer's transactions (partitions)."""
+        ...
+
+    def interrupt(self) -> None:
+        """Stop the reads that are under way; from any thread."""
         ...
 
     def is_data_error(self, error: Exception) -> bool:
@@ -110,6 +166,24 @@ class Database(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Lookup:
+    """Short reads, written as in a transaction, on the reader of the thread that asks."""
+
+    def __init__(self, database: Database, timeout_s: float) -> None:
+        self._database = database
+        self._timeout_s = timeout_s
+        self.dialect = database.dialect
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """The rows of a statement. Raises Unavailable while the database does not answer."""
+        if self.dialect.name == "postgres":
+            sql = sql.replace("%", "%%")
+        names = [f"p{n}" for n in range(len(parameters))]
+        first, *rest = sql.split("?")
+        text = first + "".join(self.dialect.placeholder(n) + part for n, part in zip(names, rest, strict=True))
+        return self._database.read(Statement(text, dict(zip(names, parameters, strict=True))), self._timeout_s)
 
 
 def too_slow(timeout_s: float) -> BadRequest:

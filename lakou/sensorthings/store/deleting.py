@@ -16,11 +16,12 @@ from lakou.sensorthings.model import (
     THING,
     EntityType,
 )
-from lakou.sensorthings.sql.dialect import Micros
 from lakou.sensorthings.store.corrections import forget_pair
+from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, Place
 from lakou.sensorthings.store.entities import STREAMS, own
 from lakou.sensorthings.store.session import Session
 
+FEATURE_ID = OBSERVATION_COLUMNS.index("feature_id")
 SLICE = 1_000
 """Observations removed in one commit."""
 
@@ -75,19 +76,18 @@ def observations(session: Session, ids: list[int]) -> None:
     """Delete Observations by id, with the traces of their identity."""
     tx = session.tx
     touched: set[tuple[int, int]] = set()
+    places: list[Place] = []
     for id_ in ids:
-        row = session.one("select datastream_id, time_start, feature_id from observation where id = ?", (id_,))
+        row = tx.find_observation(id_)
         if row is None:
             continue
-        tx.rows(
-            "delete from observation where datastream_id = ? and time_start = ? and id = ?",
-            (row[0], Micros(row[1]), id_),
-        )
+        places.append((row[0], row[1], id_))
         tx.rows("delete from moved_identity where observation_id = ?", (id_,))
         tx.rows("delete from observation_history where observation_id = ?", (id_,))
-        touched.add((row[2], row[0]))
+        touched.add((row[FEATURE_ID], row[0]))
         session.registry.streams.pop(row[0], None)
         session.record("delete", "Observation", id_)
+    tx.remove_observations(places)
     session.touched = True
     for feature_id, datastream_id in touched:
         forget_pair(session, feature_id, datastream_id)
@@ -167,12 +167,10 @@ def purge(session: Session, limit: int = SLICE) -> bool:
         return False
     kind, id_ = row
     if kind == "datastream":
-        gone = tx.rows("select id, time_start from observation where datastream_id = ? limit ?", (id_, limit))
-        for observation_id, start in gone:
-            tx.rows(
-                "delete from observation where datastream_id = ? and time_start = ? and id = ?",
-                (id_, Micros(start), observation_id),
-            )
+        gone = tx.rows(
+            "select datastream_id, time_start, id from observation where datastream_id = ? limit ?", (id_, limit)
+        )
+        tx.remove_observations([(row[0], row[1], row[2]) for row in gone])
         if len(gone) == limit:
             return True
         tx.rows("delete from moved_identity where datastream_id = ?", (id_,))

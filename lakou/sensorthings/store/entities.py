@@ -119,10 +119,11 @@ def row_of(session: Session, type_: EntityType, id_: int) -> Scoped | None:
     if abs(id_) >= 2**63:
         return None
     if type_ is OBSERVATION:
-        sql = (
-            "select d.scope_id, d.owner_id from observation o join datastream d on d.id = o.datastream_id"
-            " where o.id = ? and d.scope_id >= 0"
-        )
+        found = session.tx.find_observation(id_)
+        if found is None:
+            return None
+        id_ = found[0]
+        sql = "select scope_id, owner_id from datastream where id = ? and scope_id >= 0"
     else:
         only = "" if type_.only is None else f" and {type_.only[0]} = {type_.only[1]}"
         sql = f"select scope_id, owner_id from {type_.table} where id = ? and scope_id >= 0{only}"  # noqa: S608

@@ -15,8 +15,15 @@ from lakou.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
 from lakou.sensorthings.access import DELETED, PUBLIC, Principal
 from lakou.sensorthings.payload import Reading, Ref, Tree
 from lakou.sensorthings.sql.dialect import Micros
+from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
 from lakou.sensorthings.store.registry import Stream, current_location, shape_of
-from lakou.sensorthings.store.session import Session
+from lakou.sensorthings.store.session import ID, Session
+
+DIGEST = OBSERVATION_COLUMNS.index("digest")
+VALUE_COLUMNS = (
+    "time_end", "result_time", "valid_start", "valid_end", "result_type", "result_number", "result_boolean",
+    "result_text", "result_json", "result_quality", "parameters",
+)  # fmt: skip
 
 
 class Observation(msgspec.Struct, gc=False):
@@ -68,6 +75,7 @@ def place(session: Session, principal: Principal, stream: Stream, reading: Readi
         if before is None and stream.on_different != "keep-all":
             before = _different(session, stream, reading, at)
         if before is not None:
+            session.repeats += 1
             return before
     feature_id = stream.feature if reading.feature is None else None
     if feature_id is None:
@@ -106,63 +114,48 @@ def _replayed(session: Session, stream: Stream, reading: Reading) -> int | None:
     if key in session.known:
         return session.known[key]
     tx = session.bare
+    for row in tx.observations_at(key[0], key[1]):
+        if row[DIGEST] == key[2]:
+            return int(row[ID])
+    if not stream.has_moved:
+        return None
     rows = tx.rows(
-        "select id from observation where datastream_id = ? and time_start = ? and digest = ?",
+        "select observation_id from moved_identity where datastream_id = ? and time_start = ? and digest = ?",
         (key[0], Micros(key[1]), key[2]),
     )
-    if not rows and stream.has_moved:
-        rows = tx.rows(
-            "select observation_id from moved_identity where datastream_id = ? and time_start = ? and digest = ?",
-            (key[0], Micros(key[1]), key[2]),
-        )
     return int(rows[0][0]) if rows else None
 
 
 def _different(session: Session, stream: Stream, reading: Reading, place: str) -> int | None:
     """Another value at the same time, by the Datastream's policy: refused, or put in place of the old one."""
-    rows = session.tx.rows(
-        "select id, time_end, result_time, valid_start, valid_end, result_type, result_number, result_boolean,"
-        " result_text, result_json, result_quality, parameters, digest from observation"
-        " where datastream_id = ? and time_start = ? order by id",
-        (stream.id, Micros(reading.time_start)),
-    )
+    tx = session.tx
+    rows = tx.observations_at(stream.id, reading.time_start)
     if not rows:
         return None
+    before = dict(zip(OBSERVATION_COLUMNS, rows[0], strict=True))
+    id_: int = before["id"]
     if stream.on_different == "reject":
         raise Conflict(
             f"Datastream {stream.id} already has another Observation at this time",
             place=f"{place}/phenomenonTime",
             code="different_value",
-            hint=f"It is Observation {rows[0][0]}; correct it with PATCH.",
+            hint=f"It is Observation {id_}; correct it with PATCH.",
         )
-    id_, *before, old_digest = rows[0]
-    body = jsontext.encode(before).decode()
-    tx = session.tx
+    body = jsontext.encode([before[c] for c in VALUE_COLUMNS]).decode()
     tx.rows(
         "insert into observation_history (observation_id, replaced_at, body) values (?, ?, ?) on conflict do nothing",
         (id_, Micros(time.now()), body),
     )
-    if old_digest is not None:
+    if before["digest"] is not None:
         tx.rows(
             "insert into moved_identity (datastream_id, time_start, digest, observation_id) values (?, ?, ?, ?)"
             " on conflict do nothing",
-            (stream.id, Micros(reading.time_start), old_digest, id_),
+            (stream.id, Micros(reading.time_start), before["digest"], id_),
         )
         stream.has_moved = True
-    tx.rows(
-        "update observation set time_end = ?, result_time = ?, valid_start = ?, valid_end = ?, result_type = ?,"
-        " result_number = ?, result_boolean = ?, result_text = ?, result_json = ?, result_quality = ?,"
-        " parameters = ?, digest = ? where datastream_id = ? and time_start = ? and id = ?",
-        (
-            *(Micros.of(t) for t in (reading.time_end, reading.result_time)),
-            *(Micros.of(t) for t in (reading.valid_start, reading.valid_end)),
-            reading.result_type, reading.result_number, reading.result_boolean, reading.result_text,
-            reading.result_json, reading.result_quality, reading.parameters, reading.digest,
-            stream.id, Micros(reading.time_start), id_,
-        ),
-    )  # fmt: skip
+    tx.change_observation(before, before | {c: getattr(reading, c) for c in (*VALUE_COLUMNS, "digest")})
     session.record("update", "Observation", id_)
-    return int(id_)
+    return id_
 
 
 # ── features of interest ──

@@ -10,9 +10,9 @@ from psycopg.adapt import Buffer, Dumper, Loader
 from psycopg.pq import Format
 
 from lakou.sensorthings.sql.dialect import Micros
+from lakou.sensorthings.store.postgres_copy import EPOCH_2000
 
 _TIMESTAMPTZ = 1184
-_EPOCH_2000 = 946_684_800_000_000
 _pack = struct.Struct(">q").pack
 _unpack = struct.Struct(">q").unpack
 
@@ -22,7 +22,7 @@ class _MicrosDumper(Dumper):
     format = Format.BINARY
 
     def dump(self, obj: Any) -> Buffer:
-        return _pack(obj - _EPOCH_2000)
+        return _pack(obj - EPOCH_2000)
 
 
 class _MicrosLoader(Loader):
@@ -30,7 +30,7 @@ class _MicrosLoader(Loader):
 
     def load(self, data: Buffer) -> int:
         (found,) = _unpack(data)
-        return int(found) + _EPOCH_2000
+        return int(found) + EPOCH_2000
 
 
 def register(connection: psycopg.Connection[Any]) -> None:

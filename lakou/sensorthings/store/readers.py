@@ -7,10 +7,15 @@ Rows are fetched whole before anything is sent: no cursor pins the log while a s
 from __future__ import annotations
 
 import asyncio
+import contextvars
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from lakou.sensorthings.sql.dialect import Dialect, Statement
 from lakou.sensorthings.store.database import Database, Row
+
+Result = TypeVar("Result")
 
 
 class Readers:
@@ -18,6 +23,8 @@ class Readers:
 
     def __init__(self, database: Database, threads: int = 4) -> None:
         self._database = database
+        self.busy = 0
+        """Reads at work or waited for."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="lakou-reader")
 
     @property
@@ -34,7 +41,20 @@ class Readers:
         if short and self._database.is_local:
             return self._database.read(statement, timeout_s)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._database.read, statement, timeout_s)
+        # The context goes along, so that a line logged by the reader names the request.
+        read = contextvars.copy_context().run
+        self.busy += 1
+        try:
+            return await loop.run_in_executor(self._pool, read, self._database.read, statement, timeout_s)
+        finally:
+            self.busy -= 1
+
+    async def run(self, work: Callable[..., Result], *given: Any) -> Result:
+        """Do short reading work of several statements on one of the threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
 
     def close(self) -> None:
+        """End, and do not wait for what a slow read still does: its answer has nobody to go to."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._database.interrupt()
         self._pool.shutdown(wait=True)

@@ -10,7 +10,7 @@ import msgspec
 from lakou.kernel import jsontext
 from lakou.sensorthings.access import DELETED
 from lakou.sensorthings.payload import GEOJSON
-from lakou.sensorthings.store.database import Transaction
+from lakou.sensorthings.store.database import Rows, Transaction
 
 NEVER = -(2**63)
 
@@ -61,15 +61,14 @@ def _load(tx: Transaction, id_: int) -> Stream | None:
     rows = tx.rows(
         "select multi, thing_id, scope_id, owner_id, on_different,"
         " (select count(*) from datastream_observed_property p where p.datastream_id = d.id),"
-        " (select max(o.time_start) from observation o where o.datastream_id = d.id),"
         " (select max(m.time_start) from moved_identity m where m.datastream_id = d.id)"
         " from datastream d where d.id = ?",
         (id_,),
     )
     if not rows or rows[0][2] == DELETED:
         return None
-    multi, thing_id, scope_id, owner_id, on_different, members, latest, moved = rows[0]
-    highest = max((t for t in (latest, moved) if t is not None), default=NEVER)
+    multi, thing_id, scope_id, owner_id, on_different, members, moved = rows[0]
+    highest = max((t for t in (tx.latest_time(id_), moved) if t is not None), default=NEVER)
     return Stream(
         id_,
         members if multi else 0,
@@ -80,6 +79,20 @@ def _load(tx: Transaction, id_: int) -> Stream | None:
         highest,
         moved is not None,
     )
+
+
+def known_streams(rows: Rows, ids: list[int]) -> dict[int, Stream]:
+    """The Datastreams of these ids that are there, for readers: `latest` and what else only writing needs is left."""
+    found = rows.rows(
+        "select d.id, d.multi, d.thing_id, d.scope_id, d.owner_id, d.on_different,"  # noqa: S608
+        " (select count(*) from datastream_observed_property p where p.datastream_id = d.id)"
+        " from datastream d where d.scope_id >= 0 and " + rows.dialect.sets("d.id", "?"),
+        (rows.dialect.encode_set(ids),),
+    )
+    return {
+        id_: Stream(id_, members if multi else 0, thing_id, scope_id, owner_id, policy or "keep-all", NEVER, False)
+        for id_, multi, thing_id, scope_id, owner_id, policy, members in found
+    }
 
 
 def current_location(tx: Transaction, thing_id: int) -> tuple[int, int, str, str, str, str] | None:

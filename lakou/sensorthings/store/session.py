@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from lakou.sensorthings.sql.dialect import Dialect
+from lakou.sensorthings.store import changes
+from lakou.sensorthings.store.changes import Cursor, Entry
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, Row, Transaction
 from lakou.sensorthings.store.registry import Registry, Stream
 
@@ -19,6 +21,8 @@ Observed = tuple[Stream, list[Any]]
 
 
 ID = OBSERVATION_COLUMNS.index("id")
+_PAIRS = 100
+"""Pairs of feature and Datastream inserted at once."""
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -30,10 +34,17 @@ class Changed(msgspec.Struct, frozen=True):
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """The event of a commit: what it made and changed. Published on the kernel's bus, on the writer's thread."""
+    """The event of a commit: what it made and changed. Published on the kernel's bus, in the order of commits.
+
+    `entries` are its entries of the change log; `cursor` is the place in the log up to which everything was told.
+    With `gap` there was too much to tell: what came before the cursor has to be looked up.
+    """
 
     observed: list[Observed]
     changed: list[Changed]
+    entries: list[Entry] = []
+    cursor: Cursor | None = None
+    gap: bool = False
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -46,7 +57,10 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class NeedsExclusive(Exception):
-    """A batch of Observations turned out to change entities; it is run again with the exclusive lock."""
+    """A batch of Observations turned out to change entities, or to repeat what another process stored meanwhile.
+
+    It is run again with the exclusive lock.
+    """
 
 
 class Session:
@@ -59,11 +73,14 @@ class Session:
         self.observed: list[Observed] = []
         self.changed: list[Changed] = []
         self.log: list[tuple[str, str, int, int]] = []
+        self.entries: list[Entry] = []
         self.touched = False
         self._gathered: list[Observed] = []
         self._pairs: list[tuple[int, int]] = []
         self.known: dict[tuple[int, int, int], int] = {}
         self.replayed: dict[int, int] = {}
+        self.repeats = 0
+        """Observations recognised before they were gathered; those found by the insert are in `replayed`."""
 
     @property
     def tx(self) -> Transaction:
@@ -101,10 +118,13 @@ class Session:
     def flush(self) -> None:
         """Insert what was gathered."""
         gathered, self._gathered = self._gathered, []
-        for feature_id, datastream_id in sorted(self._pairs):
+        pairs = sorted(self._pairs)
+        for n in range(0, len(pairs), _PAIRS):
+            some = pairs[n : n + _PAIRS]
             self._tx.rows(
-                "insert into feature_datastream (feature_id, datastream_id) values (?, ?) on conflict do nothing",
-                (feature_id, datastream_id),
+                f"insert into feature_datastream (feature_id, datastream_id) values {', '.join(['(?, ?)'] * len(some))}"  # noqa: S608
+                " on conflict do nothing",
+                [id_ for pair in some for id_ in pair],
             )
         self._pairs.clear()
         there = dict(self._tx.add_observations([row for _, row in gathered])) if gathered else {}
@@ -136,8 +156,14 @@ class Session:
             self.flush()
         if self.log:
             self._tx.log(self.log)
+            self.entries = changes.logged(self._tx, self.log)
         if self.touched:
             self.registry.epoch = self._tx.bump_epoch()
+
+    def told(self) -> Commit:
+        """The event of this commit, once it has happened."""
+        cursor = self.entries[-1].cursor if self.entries else None
+        return Commit(self.observed, self.changed, self.entries, cursor)
 
     def mark(self) -> Mark:
         """A savepoint of the transaction and of what is gathered."""

@@ -6,6 +6,7 @@ every few thousand steps of the virtual machine.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -18,12 +19,19 @@ from lakou.kernel.errors import LakouError
 from lakou.kernel.time import now
 from lakou.sensorthings.sql.dialect import Statement
 from lakou.sensorthings.sql.sqlite import SQLite
-from lakou.sensorthings.store import migrations, sqlite_functions
-from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, Row, cannot_evaluate, out_of_order, too_slow
+from lakou.sensorthings.store import migrations, sqlite_functions, tiers
+from lakou.sensorthings.store.database import Place, Row, cannot_evaluate, out_of_order, too_slow
+from lakou.sensorthings.store.tiers import Tiers
 
 _STEPS = 10_000
-_PLACES = ", ".join("?" * len(OBSERVATION_COLUMNS))
-_INSERT = f"insert into observation ({', '.join(OBSERVATION_COLUMNS)}) values ({_PLACES})"  # noqa: S608 fixed names
+_NEXT_ID = (
+    "select 1 + max(coalesce((select max(id) from hot_a), 0), coalesce((select max(id) from hot_b), 0),"
+    " coalesce((select max(id) from sealed_key), 0),"
+    " coalesce((select max(last_id) from change where type = 'Observation'), 0))"
+)
+CHECKPOINT_S = 0.25
+LONG_LOG = 16_000
+"""Pages of the log (64 MB) from which it has to begin anew."""
 _LENGTH = 64 * 1024 * 1024
 
 
@@ -33,8 +41,13 @@ class SQLiteDatabase:
     dialect = SQLite()
     is_local = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, hot_rows: int = 100_000) -> None:
         self.path = path
+        self._hot_rows = hot_rows
+        self._tiers: Tiers | None = None
+        self._checkpointer: apsw.Connection | None = None
+        self._beside = threading.Lock()
+        self._log_is_long = False
         self._local = threading.local()
         self._opened: list[apsw.Connection] = []
         self._lock = threading.Lock()
@@ -54,6 +67,8 @@ class SQLiteDatabase:
                 for name, text in migrations.of("sqlite"):
                     if name not in done:
                         connection.execute(text)
+                        if name == "sqlite_0002_tiers":
+                            tiers.rebuild(connection)
                         connection.execute("insert into migration values (?, ?)", (name, now()))
                 connection.execute("commit")
             except BaseException:
@@ -93,20 +108,26 @@ class SQLiteDatabase:
             self._opened.append(connection)
         return connection
 
+    def interrupt(self) -> None:
+        with self._lock:
+            for connection in self._opened:
+                connection.interrupt()
+
     # ── writing ──
 
-    def begin(self, *, exclusive: bool) -> SQLiteTransaction:
-        if self._writer is None:
+    def _open_writer(self) -> tuple[apsw.Connection, Tiers]:
+        if self._writer is None or self._tiers is None:
             self._writer = self._connect(cache_kib=65_536)
-            self._writer.execute("pragma wal_autocheckpoint = 4000; pragma foreign_keys = on")
-        self._writer.execute("begin immediate")
+            self._writer.execute("pragma wal_autocheckpoint = 0; pragma foreign_keys = on")
+            self._tiers = Tiers(self._writer, self._hot_rows)
+        return self._writer, self._tiers
+
+    def begin(self, *, exclusive: bool) -> SQLiteTransaction:
+        writer, hot = self._open_writer()
+        writer.execute("begin immediate")
         if self._next_id is None:
-            query = (
-                "select 1 + max(coalesce((select max(id) from observation), 0),"
-                " coalesce((select max(last_id) from change where type = 'Observation'), 0))"
-            )
-            self._next_id = self._writer.execute(query).get
-        return SQLiteTransaction(self, self._writer)
+            self._next_id = writer.execute(_NEXT_ID).get
+        return SQLiteTransaction(self, writer, hot)
 
     def take_id(self) -> int:
         """The next id; the writer is alone, so that counting is enough."""
@@ -119,9 +140,46 @@ class SQLiteDatabase:
             self._writer.execute("commit")
 
     def rollback(self) -> None:
-        if self._writer is not None and self._writer.in_transaction:
-            self._writer.execute("rollback")
+        if self._tiers is not None:
+            self._tiers.forget()
         self._next_id = None
+        if self._writer is not None and self._writer.in_transaction:
+            try:
+                self._writer.execute("rollback")
+            except apsw.Error:
+                # Of no use any more; the next transaction opens another, and finds in the log what was committed.
+                broken, self._writer, self._tiers = self._writer, None, None
+                broken.close()
+                raise
+
+    def is_behind(self, *, idle: bool) -> bool:
+        return self._log_is_long or (self._tiers is not None and self._tiers.is_due(idle=idle))
+
+    def settle(self) -> bool:
+        writer, hot = self._open_writer()
+        if self._log_is_long:
+            self._log_is_long = False
+            _checkpoint(writer)
+            return True
+        return hot.slice()
+
+    def beside(self) -> float | None:
+        """Checkpoints: pages go from the log into the file while the writer commits.
+
+        A log that is written all the time never gets whole into the file this way and would grow for ever: the little
+        that is left is then up to the writer, between two commits, so that its next one begins the log anew.
+        """
+        with self._beside:
+            if self._checkpointer is None:
+                self._checkpointer = self._connect(cache_kib=1_024)
+            self._log_is_long = _checkpoint(self._checkpointer) > LONG_LOG
+        return CHECKPOINT_S
+
+    def seal_all(self) -> None:
+        """Seal every row, however few: for measurements and tests of what is sealed."""
+        _, hot = self._open_writer()
+        while hot.slice(all_=True):
+            pass
 
     def maintain(self) -> None:
         """Nothing: one file has no partitions."""
@@ -138,20 +196,35 @@ class SQLiteDatabase:
     def close(self) -> None:
         with self._lock:
             opened, self._opened = self._opened, []
-        for connection in (*opened, self._writer):
-            if connection is not None:
-                connection.close()
-        self._writer = None
+        with self._beside:
+            for connection in (*opened, self._checkpointer):
+                if connection is not None:
+                    connection.close()
+            if self._writer is not None:
+                with contextlib.suppress(apsw.Error):  # somebody else still reads: the next start does it
+                    self._writer.execute("pragma busy_timeout = 0; pragma wal_checkpoint(truncate)")
+                self._writer.close()
+            self._writer = self._tiers = self._checkpointer = None
         self._local = threading.local()
+
+
+def _checkpoint(connection: apsw.Connection) -> int:
+    """Bring pages of the log into the file, as far as nobody is held up; the pages that the log has."""
+    try:
+        pages, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    except apsw.BusyError:  # another connection is at it
+        return 0
+    return pages
 
 
 class SQLiteTransaction:
     """See `database.Transaction`."""
 
-    def __init__(self, database: SQLiteDatabase, connection: apsw.Connection) -> None:
+    def __init__(self, database: SQLiteDatabase, connection: apsw.Connection, tiers: Tiers) -> None:
         self.dialect = database.dialect
         self.take_id = database.take_id
         self._connection = connection
+        self._tiers = tiers
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self._connection.execute(sql, tuple(parameters)).fetchall()
@@ -184,8 +257,26 @@ class SQLiteTransaction:
             self._connection.execute(f"insert into {table}_box values (?, ?, ?, ?, ?)", (id_, *cells))  # noqa: S608
 
     def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
-        self._connection.executemany(_INSERT, rows)
+        self._tiers.add(rows)
         return []
+
+    def find_observation(self, id_: int) -> Row | None:
+        return self._tiers.find(id_)
+
+    def observations_at(self, stream_id: int, start: int) -> list[Row]:
+        return self._tiers.at(stream_id, start)
+
+    def latest_time(self, stream_id: int) -> int | None:
+        return self._tiers.latest(stream_id)
+
+    def change_observation(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        self._tiers.change(before, after)
+
+    def remove_observations(self, places: Sequence[Place]) -> None:
+        self._tiers.remove(places)
+
+    def expire_observations(self, stream_id: int, start: int, end: int, limit: int) -> int:
+        return self._tiers.expire(stream_id, start, end, limit)
 
     def savepoint(self) -> None:
         self._connection.execute("savepoint job")
@@ -195,6 +286,7 @@ class SQLiteTransaction:
 
     def undo(self) -> None:
         self._connection.execute("rollback to job")
+        self._tiers.forget()
 
     def log(self, entries: Iterable[tuple[str, str, int, int]]) -> None:
         at = now()

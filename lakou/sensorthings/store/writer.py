@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from lakou.kernel.errors import Fault, LakouError, Unavailable
 from lakou.sensorthings.store import deleting
 from lakou.sensorthings.store.database import Database, cannot_evaluate, out_of_order
+from lakou.sensorthings.store.figures import WriterFigures
 from lakou.sensorthings.store.registry import Registry
 from lakou.sensorthings.store.session import Commit, NeedsExclusive, Session
 
@@ -23,6 +26,9 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[Session], Any]
 Published = Callable[[Commit], None]
+
+# After a failure of work that nobody waits for; commits go on.
+PAUSE_S = 1.0
 
 
 class Job:
@@ -57,7 +63,10 @@ class Writer:
         self._wake = threading.Condition()
         self._stopping = False
         self._purging = True
+        self._rest_until = 0.0
+        self._failures = 0
         self._thread: threading.Thread | None = None
+        self.figures = WriterFigures()
 
     @property
     def queued(self) -> int:
@@ -106,12 +115,12 @@ class Writer:
             try:
                 if batch:
                     self._commit(batch)
-                elif self._purging:
-                    self._purge()
-            except BaseException:  # the writer must outlive anything, and nobody may wait for ever
-                log.exception("The writer met an error")
+            except BaseException as error:  # the writer must outlive anything, and nobody may wait for ever
+                self._note_failure(error)
                 self._reset()
                 self._fail(batch, out_of_order())
+            if not batch or self._database.is_behind(idle=False):
+                self._tidy()
 
     def _take(self) -> list[Job] | None:
         """The jobs of the next commit; [] when idle, None at the end."""
@@ -119,9 +128,10 @@ class Writer:
             while not self._queue:
                 if self._stopping:
                     return None
-                if self._purging:
+                rest_s = self._rest_until - time.monotonic()
+                if rest_s <= 0 and (self._purging or self._database.is_behind(idle=True)):
                     return []
-                self._wake.wait()
+                self._wake.wait(rest_s if rest_s > 0 else None)
             batch = [self._queue.popleft()]
             rows = batch[0].rows
             while self._queue and rows + self._queue[0].rows <= self._commit_rows:
@@ -132,6 +142,7 @@ class Writer:
 
     def _commit(self, batch: list[Job]) -> None:
         exclusive = any(job.entities for job in batch)
+        started = perf_counter()
         try:
             try:
                 session = self._attempt(batch, exclusive=exclusive, apart=False)
@@ -141,14 +152,16 @@ class Writer:
         except Exception as error:
             self._reset()
             if not self._database.is_data_error(error):
-                log.warning("A commit failed: %s", type(error).__name__, exc_info=error)
+                self._note_failure(error)
                 self._fail(batch, out_of_order())
                 return
             session = self._attempt(batch, exclusive=True, apart=True)
+        self._note_success()
+        self.figures.committed(len(session.observed), session.repeats + len(session.replayed), perf_counter() - started)
         self._answer(batch, session)
         if session.observed or session.changed:
             self._purging = self._purging or any(c.verb == "delete" for c in session.changed)
-            self._published(Commit(session.observed, session.changed))
+            self._published(session.told())
 
     def _attempt(self, batch: list[Job], *, exclusive: bool, apart: bool) -> Session:
         """Run and commit a batch; with `apart` every job is flushed under a savepoint of its own."""
@@ -213,12 +226,42 @@ class Writer:
         except Exception:
             log.exception("A rollback failed")
 
+    def _tidy(self) -> None:
+        """A slice of what nobody waits for: sealing and purging. After an error it rests."""
+        if time.monotonic() < self._rest_until:
+            return
+        try:
+            if self._purging and not self._queue:
+                self._purge()
+            else:
+                started = perf_counter()
+                if self._database.settle():
+                    self.figures.settling.add(perf_counter() - started)
+        except Exception as error:
+            self._note_failure(error)
+            self._rest_until = time.monotonic() + PAUSE_S
+            self._reset()
+
     def _purge(self) -> None:
         tx = self._database.begin(exclusive=True)
         session = Session(tx, self._registry, exclusive=True)
-        self._purging = deleting.purge(session)
+        more = deleting.purge(session)
         session.finish()
         self._database.commit()
+        self._purging = more
+        self._note_success()
+
+    def _note_failure(self, error: BaseException) -> None:
+        """Log an outage once and whole: writing its trace takes longer than a commit, and the disk may be full."""
+        self.figures.failed += 1
+        if not self._failures:
+            log.error("The store cannot write: %s", type(error).__name__, exc_info=error)
+        self._failures += 1
+
+    def _note_success(self) -> None:
+        if self._failures:
+            log.warning("The store writes again, after %d failures", self._failures)
+            self._failures = 0
 
 
 def _fault(error: Exception) -> Fault:

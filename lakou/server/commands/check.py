@@ -4,71 +4,82 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Annotated
 
-import apsw
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from lakou.kernel.errors import NotFound
+from lakou.kernel.errors import LakouError, NotFound
 from lakou.sensorthings.access import ADMIN
-from lakou.server import compose
+from lakou.server import compose, soundness
+from lakou.server.backup import sqlite
 from lakou.server.commands import options
 from lakou.server.commands.connectors import service_of
 from lakou.server.config import Config
+from lakou.server.soundness import Finding
 
-out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
 COUNTED = ("Things", "Datastreams", "Sensors", "ObservedProperties", "Locations", "FeaturesOfInterest", "Observations")
-FILES = ("civic.db", "observations.db")
-SHOWN_PROBLEMS = 10
+WORDS = {"sound": "sound", "damaged": "DAMAGED", "unknown": "unknown"}
 
 
 def check(
-    data: options.Data = None, database_url: options.DatabaseUrl = None, config: options.ConfigFile = None
+    full: Annotated[
+        bool, typer.Option("--full", help="Look at every Observation, not at those of some Datastreams only")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs")] = False,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
 ) -> None:
-    """Verify the SQLite files page by page and count what is stored. Exit code 1 when a file is damaged.
+    """Verify what is stored, page by page and one thing against another, and count it. Beside a running server too.
 
-    On PostgreSQL the server guards its own pages (initdb --data-checksums, pg_amcheck); here only the counts are made.
+    Each check is sound, damaged or unknown. Exit code 1 when anything is damaged.
     """
     found = options.read(config, data_dir=data, database_url=database_url)
-    if found.database_url is None and not any((found.data_dir / name).exists() for name in FILES):
+    if found.database_url is None and not any((found.data_dir / name).exists() for name in sqlite.FILES.values()):
         raise NotFound(f"There is no database in {found.data_dir}", place="LAKOU_DATA", hint="give --data DIR")
-    damaged = False
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), transient=True) as progress:
-        if found.database_url is None:
-            for name in FILES:
-                progress.add_task(f"Verifying {name}", total=None)
-                problems = _problems(found, name)
-                damaged = damaged or bool(problems)
-                progress.console.print(f"{name}: " + ("sound" if not problems else "DAMAGED"), markup=False)
-                for problem in problems[:SHOWN_PROBLEMS]:
-                    progress.console.print(f"  {problem}", markup=False)
+    findings = _findings(found, full=full, quiet=as_json)
+    damaged = any(finding.state == "damaged" for finding in findings)
+    counts = {} if damaged else _counts(found)
+    if as_json:
+        checks = [finding._asdict() for finding in findings]
+        print(json.dumps({"sound": not damaged, "checks": checks, "counts": counts}, indent=1))
+    elif damaged:
+        print("Restore the last backup; keep the damaged files for inquiry.")
+    else:
+        for entity, count in counts.items():
+            print(f"{entity}: {count if count is not None else 'unknown'}")
     if damaged:
-        out.print("Restore the last backup; keep the damaged files for inquiry.")
         raise typer.Exit(1)
-    compose.load_django(found)
-    for entity, count in asyncio.run(_counts(found)).items():
-        out.print(f"{entity}: {count if count is not None else 'unknown'}", markup=False)
 
 
-def _problems(config: Config, name: str) -> list[str]:
-    """What SQLite finds wrong in a file; a missing file is one problem."""
-    path = config.data_dir / name
-    if not path.exists():
-        return ["the file is missing"]
+def _findings(config: Config, *, full: bool, quiet: bool) -> list[Finding]:
+    findings = []
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, transient=True, console=err) as progress:
+        task = progress.add_task("", total=None)
+        for finding in soundness.examine(
+            config, full=full, told=lambda title: progress.update(task, description=title)
+        ):
+            findings.append(finding)
+            if not quiet:
+                print(f"{finding.name}: {WORDS[finding.state]}")
+                for detail in finding.details:
+                    print(f"  {detail}")
+    return findings
+
+
+def _counts(config: Config) -> dict[str, int | None]:
+    compose.load_django(config)
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        try:
-            found = [str(row[0]) for row in connection.execute("pragma integrity_check")]
-            found += [f"broken reference in {row[0]}" for row in connection.execute("pragma foreign_key_check")]
-        finally:
-            connection.close()
-    except apsw.Error as error:
-        return [f"cannot be read ({type(error).__name__})"]
-    return [line for line in found if line != "ok"]
+        return asyncio.run(_ask_counts(config))
+    except LakouError:
+        return dict.fromkeys(COUNTED)
 
 
-async def _counts(config: Config) -> dict[str, int | None]:
+async def _ask_counts(config: Config) -> dict[str, int | None]:
     counts: dict[str, int | None] = {}
     async with service_of(config) as service:
         for entity in COUNTED:

@@ -34,6 +34,14 @@ Role = Annotated[
         "--role", help="all, data (SensorThings) or civic (pages); PostgreSQL only [LAKOU_ROLE, default: all]"
     ),
 ]
+LogFormat = Annotated[str | None, typer.Option("--log-format", help="text or json [LAKOU_LOG_FORMAT, default: text]")]
+TrustedProxy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trusted-proxy",
+        help="Address or network of a proxy whose X-Forwarded-For is believed (repeatable) [LAKOU_TRUSTED_PROXIES]",
+    ),
+]
 
 
 def read(config: Path | None = None, **given: object) -> Config:

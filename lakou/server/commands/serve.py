@@ -22,6 +22,8 @@ def serve(
     database_url: options.DatabaseUrl = None,
     workers: options.Workers = None,
     role: options.Role = None,
+    log_format: options.LogFormat = None,
+    trusted_proxy: options.TrustedProxy = None,
     config: options.ConfigFile = None,
 ) -> None:
     """Serve pages and the SensorThings API until stopped (Ctrl-C, or SIGTERM)."""
@@ -34,6 +36,8 @@ def serve(
         database_url=database_url,
         workers=workers,
         role=role,
+        log_format=log_format,
+        trusted_proxies=trusted_proxy or None,
     )
     start(found)
 

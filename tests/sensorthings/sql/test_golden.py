@@ -16,8 +16,9 @@ from lakou.sensorthings.grammar.path import parse_path
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.plan.apply import plan_apply
 from lakou.sensorthings.plan.read import Asker, plan_read
+from lakou.sensorthings.plan.rolled import plan_rolled
 from lakou.sensorthings.plan.target import resolve
-from lakou.sensorthings.sql import read
+from lakou.sensorthings.sql import read, rolled
 from lakou.sensorthings.sql.apply import apply
 from lakou.sensorthings.sql.dialect import Dialect, Statement
 from lakou.sensorthings.sql.postgres import Postgres
@@ -125,6 +126,10 @@ URLS: dict[str, list[str]] = {
             "Datastreams(1)/Observations?$apply=groupby((bucket(phenomenonTime,duration'PT1H') as hour),"
             "aggregate(result with min as low,result with last as last))"
         ),
+        (
+            "Observations?$apply=filter(phenomenonTime ge 2026-01-01T12:00:00Z and phenomenonTime lt 2026-02-01T00:00Z)"
+            "/groupby((Datastream/id,bucket(phenomenonTime,duration'P1D') as day),aggregate(result with mean as mean))"
+        ),
         "Observations?$apply=filter(result gt 0)/groupby((Datastream/name),aggregate(result with sum as s))",
     ],
 }
@@ -145,11 +150,14 @@ def statements(url: str, reader: Principal, dialect: Dialect) -> tuple[str, list
     options = parse_query_string(quote(query, safe="=&$"))
     if options.apply is not None:
         grouped = plan_apply(target, options, ASKER)
+        rolled_plan = plan_rolled(grouped)
+        if rolled_plan is not None:
+            return plan_text(grouped), [rolled.apply(dialect, grouped, rolled_plan, reader)]
         return plan_text(grouped), [apply(dialect, grouped, reader)]
     plan = plan_read(target, options, ASKER)
     found = [] if target.count else [read.page(dialect, plan, reader)]
     if plan.count is not None:
-        found.append(read.count(dialect, plan, reader))
+        found.append(rolled.count(dialect, plan, reader) or read.count(dialect, plan, reader))
     return plan_text(plan), found
 
 

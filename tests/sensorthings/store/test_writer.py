@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ import pytest
 from lakou.kernel.errors import BadRequest, Fault, Unavailable
 from lakou.sensorthings.store.database import Database
 from lakou.sensorthings.store.session import Changed, Commit, Session
+from lakou.sensorthings.store.sqlite import SQLiteDatabase
 from lakou.sensorthings.store.writer import Writer
 from tests.sensorthings.caller import Store
+from tests.torture.disks import laid_under
 
 
 @pytest.fixture
@@ -169,3 +172,52 @@ def test_a_batch_that_turns_out_to_change_entities_is_done_again(database: Datab
 
     assert len(run(database, scenario)) == 3
     assert names(database) == ["t0", "t1", "t2"]
+
+
+def test_a_failing_disk_refuses_is_told_once_and_comes_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    fault = [""]
+    with laid_under(tmp_path, lambda _: None, lambda: fault[0]):
+        database = SQLiteDatabase(tmp_path / "observations.db")
+        database.migrate()
+
+        async def scenario(writer: Writer) -> None:
+            await writer.submit(add_thing("before"))
+            for fault[0] in ("sync", "write", "full"):
+                for _ in range(2):
+                    with pytest.raises(Unavailable):
+                        await writer.submit(add_thing(f"never: {fault[0]}"))
+            fault[0] = ""
+            await writer.submit(add_thing("after"))
+
+        try:
+            run(database, scenario)
+            assert names(database) == ["before", "after"]
+        finally:
+            database.close()
+    assert caplog.text.count("The store cannot write") == 1
+    assert "writes again, after 6 failures" in caplog.text
+
+
+def test_upkeep_that_fails_is_not_tried_without_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The first thing that a writer does is to purge what was left; on a full disk it waits before it tries again."""
+    tries = [0]
+
+    def fault() -> str:
+        tries[0] += bool(threading.current_thread().name == "lakou-writer")
+        return "full" if threading.current_thread().name == "lakou-writer" else ""
+
+    with laid_under(tmp_path, lambda _: None, fault):
+        database = SQLiteDatabase(tmp_path / "observations.db")
+        database.migrate()
+        tx = database.begin(exclusive=True)
+        tx.rows("insert into purge (kind, id) values ('Thing', 1)")
+        database.commit()
+
+        async def scenario(writer: Writer) -> None:
+            await asyncio.sleep(0.3)
+
+        try:
+            run(database, scenario)
+        finally:
+            database.close()
+    assert 0 < tries[0] < 10

@@ -26,6 +26,7 @@ const waiting = new Map();
 let lastEvent = Date.now();
 let state = 'cut';
 let retryMs = 2000;
+let lastId = '';
 
 function number(value) {
   const size = Math.abs(value);
@@ -145,6 +146,7 @@ function flush() {
 
 function receive(event) {
   lastEvent = Date.now();
+  lastId = event.lastEventId;
   retryMs = 2000;
   show('direct');
   let seen;
@@ -183,8 +185,15 @@ function resync() {
   setTimeout(() => location.reload(), Math.max(RELOAD_NOT_BEFORE_MS - (Date.now() - opened), 0) + Math.random() * 2000);
 }
 
+// A new EventSource does not know where the one before it was: the address says it.
+function address() {
+  const url = new URL(page.dataset.live, location.href);
+  if (lastId) url.searchParams.set('after', lastId);
+  return url.href;
+}
+
 function connect() {
-  const stream = new EventSource(page.dataset.live);
+  const stream = new EventSource(address());
   stream.addEventListener('open', () => {
     lastEvent = Date.now();
     show('direct');

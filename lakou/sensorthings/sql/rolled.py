@@ -1,0 +1,212 @@
+"""`ApplyPlan` over rollups → one statement: whole buckets from the rollups, the rest row by row, added up.
+
+A row is a partial of itself: it counts once, and is its own sum, least, greatest, first and last. What is "the rest"
+differs: on SQLite the hot rows, on PostgreSQL the rows of commits that the rollups have not reached (`sql.unrolled`).
+"""
+
+from __future__ import annotations
+
+from lakou.sensorthings.access import Principal
+from lakou.sensorthings.plan.rolled import RolledPlan, plan_rolled
+from lakou.sensorthings.plan.values import AggregatePlan, ApplyPlan, Field, KeyPlan, ReadPlan, Type
+from lakou.sensorthings.sql import observations, rollups
+from lakou.sensorthings.sql.dialect import Dialect, Statement
+from lakou.sensorthings.sql.expression import condition, through_to_one
+from lakou.sensorthings.sql.read import belongs
+from lakou.sensorthings.sql.rollups import Width
+from lakou.sensorthings.sql.writer import Writer, conjunction
+
+_NEEDED = {
+    "count": ("count",),
+    "sum": ("sum",),
+    "mean": ("sum", "count"),
+    "min": ("min",),
+    "max": ("max",),
+    "first": ("first", "first_time", "first_id"),
+    "last": ("last", "last_time", "last_id"),
+}
+
+
+def apply(
+    dialect: Dialect, plan: ApplyPlan, rolled: RolledPlan, reader: Principal, *, history: bool = True
+) -> Statement:
+    """Rows of (keys…, aggregates…) in the order of the keys, as `sql.apply.apply` gives them.
+
+    With `history` also of Observations that are not kept any more, in whole buckets.
+    """
+    writer = Writer(dialect, reader)
+    width = rollups.DAY if rolled.width == rollups.DAY.micros else rollups.HOUR
+    needed = _columns(plan.aggregates)
+    tables = (width.table, width.history) if history else (width.table,)
+    parts = [_from_rollups(writer, plan, rolled, width, needed, table) for table in tables]
+    parts += _from_rows(writer, plan, rolled, width, needed)
+    keys = [f"x.k{n}" for n in range(len(plan.keys))]
+    inner = [f"k{n}" for n in range(len(plan.keys))] + list(needed)
+    inner += _ends(plan, ", ".join(f"k{n}" for n in range(len(plan.keys))))
+    outer = [*keys, *(_outer(dialect, n, a) for n, a in enumerate(plan.aggregates))]
+    union = " union all ".join(parts)
+    text = f"select {', '.join(outer)} from (select {', '.join(inner)} from ({union}) p) x"
+    if keys:
+        names = ", ".join(keys)
+        text += f" group by {names} order by {names} limit {plan.limit + 1}"
+        text += f" offset {plan.skip}" if plan.skip else ""
+    return writer.statement(text)
+
+
+def count(dialect: Dialect, plan: ReadPlan, reader: Principal) -> Statement | None:
+    """The number of Observations of a set from rollups; None when only rows can tell."""
+    number = AggregatePlan("count", None, "n")
+    counted = ApplyPlan(
+        type=plan.type, source=plan.source, where=plan.where, keys=(), aggregates=(number,), limit=1, skip=0
+    )
+    rolled = None if plan.distinct else plan_rolled(counted)
+    return None if rolled is None else apply(dialect, counted, rolled, reader, history=False)
+
+
+def _columns(aggregates: tuple[AggregatePlan, ...]) -> tuple[str, ...]:
+    found: dict[str, None] = {"rows": None}
+    for aggregate in aggregates:
+        if aggregate.value is not None:
+            found |= dict.fromkeys(_NEEDED[aggregate.method])
+    return tuple(found)
+
+
+def _ends(plan: ApplyPlan, keys: str) -> list[str]:
+    """The first and last value of each group, beside each of its partials."""
+    found = []
+    partition = f"partition by {keys} " if keys else ""
+    for n, aggregate in enumerate(plan.aggregates):
+        if aggregate.method in ("first", "last") and aggregate.value is not None:
+            end, down = aggregate.method, " desc" if aggregate.method == "last" else ""
+            known = f"case when {end}_time is null then 1 else 0 end"
+            order = f"order by {known}, {end}_time{down}, {end}_id{down}"
+            found.append(f"first_value({end}) over ({partition}{order}) as v{n}")
+    return found
+
+
+def _outer(dialect: Dialect, number: int, aggregate: AggregatePlan) -> str:
+    is_postgres = dialect.name == "postgres"
+    if aggregate.value is None or aggregate.method == "count":
+        column = "x.rows" if aggregate.value is None else "x.count"
+        return f"coalesce(sum({column}), 0){'::bigint' if is_postgres else ''}"
+    match aggregate.method:
+        case "mean":
+            return "(sum(x.sum) / nullif(sum(x.count), 0))" + ("::double precision" if is_postgres else "")
+        case "sum" | "min" | "max" as method:
+            return f"{method}(x.{method})"
+    return f"max(x.v{number})"
+
+
+# ── whole buckets ──
+
+
+def _from_rollups(
+    writer: Writer, plan: ApplyPlan, rolled: RolledPlan, width: Width, needed: tuple[str, ...], table: str
+) -> str:
+    alias = writer.alias()
+    where = [*_of_set(writer, plan, rolled, alias), *whole(writer, rolled, width, alias)]
+    if table == width.table:
+        where += observations.current(writer, width, alias)
+    source = f"{table} {alias}"
+    stream = None
+    if plan.source[-1].link is None and rolled.stream is None:
+        stream = writer.alias()
+        join = "cross join" if writer.dialect.name == "sqlite" else "join"
+        source = f"datastream {stream} {join} {source} on {alias}.datastream_id = {stream}.id"
+    keys = [_key(writer, key, width, alias, f"{alias}.start", stream) for key in plan.keys]
+    columns = ", ".join((*(f"{text} as k{n}" for n, text in enumerate(keys)), *(f"{alias}.{name}" for name in needed)))
+    return f"select {columns} from {source} where {conjunction(where)}"
+
+
+def _of_set(writer: Writer, plan: ApplyPlan, rolled: RolledPlan, alias: str) -> list[str]:
+    """The buckets of the Datastreams of the set."""
+    where = belongs(writer, plan.source, alias)
+    if rolled.stream is not None:
+        where.append(f"{alias}.datastream_id = {writer.bind(Type.NUMBER, rolled.stream)}")
+    where += [condition(writer, term, {(0, ()): alias}) for term in rolled.streams]
+    if rolled.quality is not None:
+        where.append(f"{alias}.quality = {rolled.quality}")
+    return where
+
+
+def whole(writer: Writer, rolled: RolledPlan, width: Width, alias: str) -> list[str]:
+    """The buckets of which every row is in the set."""
+    where = []
+    if rolled.since is not None:
+        where.append(f"{alias}.start >= {writer.bind(Type.INSTANT, rolled.since)}")
+    if rolled.until is not None:
+        where.append(f"{alias}.start <= {writer.bind(Type.INSTANT, rolled.until - width.micros)}")
+    if rolled.ended is not None:
+        where.append(f"coalesce({alias}.time_end <= {writer.bind(Type.INSTANT, rolled.ended)}, {_true(writer)})")
+    return where
+
+
+def cut(writer: Writer, rolled: RolledPlan, width: Width, alias: str) -> list[str]:
+    """The buckets of which some rows may be in the set and some not; none where the set has no bounds."""
+    inside, outside = [], []
+    if rolled.since is not None:
+        first = rolled.since - rolled.since % width.micros
+        inside.append(f"{alias}.start >= {writer.bind(Type.INSTANT, first)}")
+        outside.append(f"{alias}.start < {writer.bind(Type.INSTANT, rolled.since)}")
+    if rolled.until is not None:
+        inside.append(f"{alias}.start < {writer.bind(Type.INSTANT, rolled.until)}")
+        outside.append(f"{alias}.start > {writer.bind(Type.INSTANT, rolled.until - width.micros)}")
+    if rolled.ended is not None:
+        outside.append(f"{alias}.time_end > {writer.bind(Type.INSTANT, rolled.ended)}")
+    return [*inside, f"({' or '.join(outside)})"] if outside else []
+
+
+def _true(writer: Writer) -> str:
+    return writer.dialect.truth(True)
+
+
+# ── rows ──
+
+
+def _from_rows(writer: Writer, plan: ApplyPlan, rolled: RolledPlan, width: Width, needed: tuple[str, ...]) -> list[str]:
+    alias = writer.alias()
+    where = belongs(writer, plan.source, alias)
+    if rolled.stream is not None:
+        where.append(f"{alias}.datastream_id = {writer.bind(Type.NUMBER, rolled.stream)}")
+    if plan.where is not None:
+        where.append(condition(writer, plan.where, {(0, ()): alias}))
+    columns = _partial(writer, plan, width, alias, needed)
+    bucket = writer.alias()
+    cuts = cut(writer, rolled, width, bucket)
+    cut_where = [*_of_set(writer, plan, rolled, bucket), *cuts] if cuts else []
+    sources = observations.unrolled(writer, width, alias, bucket, cut_where)
+    return [f"select {columns} from {source} where {conjunction([*more, *where])}" for source, more in sources]
+
+
+def _partial(writer: Writer, plan: ApplyPlan, width: Width, alias: str, needed: tuple[str, ...]) -> str:
+    """The keys and the partial of a row."""
+    number, known = f"{alias}.result_number", f"{alias}.result_number is not null"
+    values = {
+        "rows": "1",
+        "count": f"case when {known} then 1 else 0 end",
+        "sum": number,
+        "min": number,
+        "max": number,
+    }
+    for end in ("first", "last"):
+        values |= {
+            end: number,
+            f"{end}_time": f"case when {known} then {alias}.time_start end",
+            f"{end}_id": f"{alias}.id",
+        }
+    keys = [_key(writer, key, width, alias, f"{alias}.time_start") for key in plan.keys]
+    return ", ".join(
+        (*(f"{text} as k{n}" for n, text in enumerate(keys)), *(f"{values[name]} as {name}" for name in needed))
+    )
+
+
+def _key(writer: Writer, key: KeyPlan, width: Width, alias: str, instant: str, stream: str | None = None) -> str:
+    """A group key over a row or a bucket; `stream` is the alias of its Datastream where there is one."""
+    if key.width is None:
+        if stream is not None and isinstance(key.value, Field):
+            multi = int(key.value.links[0].name == "MultiDatastream")
+            return f"case when {stream}.multi = {multi} then {alias}.datastream_id end"
+        return through_to_one(writer, key.value, {(0, ()): alias})
+    if instant.endswith(".start") and key.width == width.micros:
+        return instant
+    return writer.dialect.bucket(instant, str(key.width))
