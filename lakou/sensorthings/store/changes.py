@@ -125,6 +125,13 @@ def end(tx: Rows) -> Cursor:
     return Cursor(transaction, 2**62)
 
 
+def end_of(dialect: Dialect) -> Statement:
+    """The same for a reader: its one row makes a Cursor."""
+    if dialect.name == "sqlite":
+        return Statement("select 0, coalesce(max(seq), 0) from change", {})
+    return Statement(f"select pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1, {2**62}::bigint", {})
+
+
 def seq_at(tx: Transaction, place: Cursor) -> int:
     """The sequence number of the last entry up to a cursor, 0 when the log does not reach back to it."""
     if tx.dialect.name == "sqlite":
