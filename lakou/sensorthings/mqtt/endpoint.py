@@ -326,8 +326,7 @@ class Endpoint:
         group = index.groups.get(key_of(topic, principal, base))
         if group is None:
             group = Group(topic, principal, base, self.limits)
-            if not self.service.feed.is_steady:
-                group.since = await self.notifier.end()
+            group.since = await self.notifier.end()
             if needs_first(topic):
                 await self.notifier.first(group)
             group = index.groups.get(group.key, group)

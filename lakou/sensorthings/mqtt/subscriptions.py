@@ -64,7 +64,7 @@ class Group:
         self.members: dict[Listener, int] = {}
         self.seen: bytes | None = None  # the last payload of a property or an entity, where only changes are told
         self.since: Cursor | None = None
-        """What was committed up to here is not told, where commits may be told late (PostgreSQL)."""
+        """What was committed up to here is not told: a commit is answered before it is told."""
         self._limits = limits
         self._plan = self._planned()
         self._paint = topics.painter(topic, self._plan, base)
