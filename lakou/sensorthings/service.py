@@ -199,9 +199,7 @@ class Service:
         """Figures of now, for the page of metrics: (name, labels, value). Nothing is asked of the database."""
         yield "lakou_queue_limit_rows", (), self.limits.queue_rows
         yield "lakou_live_listeners", (), 0 if self._broadcast is None else self._broadcast.listeners
-        for name in ("published", "refused", "sent", "dropped", "turned_away"):
-            yield f"lakou_mqtt_{name}_total", (), getattr(self.mqtt.counts, name)
-        yield "lakou_mqtt_connections", (), self.mqtt.counts.connections
+        yield from self.mqtt.counts.samples()
         for code, count in list(self.refused.items()):
             yield "lakou_refused_total", (code,), count
         if self._readers is not None:

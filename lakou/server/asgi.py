@@ -69,6 +69,8 @@ class Dispatcher:
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "websocket" and scope["path"] == "/mqtt" and self._config.role != "civic":
+            if self._proxies:
+                self._proxies.settle(scope)
             seen = {**scope, "scheme": "https" if scope["scheme"] == "wss" else "http"}
             base = http.base_url(self._service, seen, dict(scope["headers"]))
             await websocket.serve(self._service.mqtt, scope, receive, send, base)

@@ -48,7 +48,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("lakou_mqtt_refused_total", "counter", "messages to MQTT that were not stored"),
     Family("lakou_mqtt_sent_total", "counter", "messages sent to MQTT subscribers"),
     Family("lakou_mqtt_dropped_total", "counter", "messages that an MQTT subscriber was too slow for"),
-    Family("lakou_mqtt_turned_away_total", "counter", "MQTT connections refused or ended for what they sent"),
+    Family("lakou_mqtt_turned_away_total", "counter", "MQTT connections refused, or ended for what they sent"),
     Family("lakou_database_bytes", "gauge", "size of a database", ("database",)),
     Family("lakou_wal_bytes", "gauge", "size of the write-ahead log beside an SQLite file", ("database",)),
     Family("lakou_change_log_entries", "gauge", "entries kept in the change log"),

@@ -274,7 +274,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 return
             self._keeps_body = frame.has_body
         self._phase, self._since = "body", self.loop.time()
-        self._is_stream = self.scope["path"] == "/live"
+        self._is_stream = self.scope.get("path") == "/live"
         if frame.expects_continue:
             # Whether the body comes after an early answer is the client's choice: nothing may follow it here.
             self.cycle.keep_alive = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 class Counts:
     """`refused` are publishes that were not stored, `dropped` messages that a subscriber was too slow for."""
@@ -15,3 +17,9 @@ class Counts:
         self.refused = 0
         self.sent = 0
         self.dropped = 0
+
+    def samples(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
+        """Figures for the page of metrics: (name, labels, value)."""
+        yield "lakou_mqtt_connections", (), self.connections
+        for name in ("published", "refused", "sent", "dropped", "turned_away"):
+            yield f"lakou_mqtt_{name}_total", (), getattr(self, name)

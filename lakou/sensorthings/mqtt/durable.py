@@ -85,10 +85,9 @@ class Durable:
         with contextlib.suppress(LakouError):
             await self._save_places()
 
-    @property
-    def is_heard(self) -> bool:
-        """Whether a session of this process is connected."""
-        return bool(self._connected)
+    def asks(self) -> int:
+        """0 while no session hears; another number each time that one begins to. Other threads call it."""
+        return self._hub.index.asked if self._hub.index else 0
 
     def commit(self, commit: Commit) -> None:
         """Something was committed: look into the log. Called on the loop for each commit."""

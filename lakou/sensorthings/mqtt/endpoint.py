@@ -41,6 +41,7 @@ CHECK_S = 0.5
 DRAIN_S = 5.0
 BACKLOG = 1024
 TOPICS_AT_ONCE = 10
+BEGIN_S = 2.0
 LONGEST_KEEP_ALIVE_S = 3_600
 
 
@@ -77,8 +78,8 @@ class Endpoint:
         self._http_port = http_port
         feed = self.service.feed
         self._following = [
-            feed.follow(self.notifier.commit, lambda: 1 if self.notifier.index else 0),
-            feed.follow(self.durable.commit, lambda: 1 if self.durable.is_heard else 0),
+            feed.follow(self.notifier.commit, self.notifier.asks),
+            feed.follow(self.durable.commit, self.durable.asks),
         ]
         self.durable.start()
         self._server = await loop.create_server(lambda: Client(self), sock=listener, backlog=BACKLOG)
@@ -325,12 +326,25 @@ class Endpoint:
         group = index.groups.get(key_of(topic, principal, base))
         if group is None:
             group = Group(topic, principal, base, self.limits)
+            group.since = await self.notifier.end()
             if needs_first(topic):
                 await self.notifier.first(group)
             group = index.groups.get(group.key, group)
         self._unhear(session, subscription)
+        asked = index.asked
         index.join(group, session, subscription.qos)
         subscription.group, subscription.index = group, index
+        if index.asked != asked and not self.service.feed.is_steady:
+            await self._begin()
+
+    async def _begin(self) -> None:
+        """Wait until commits are told from now on, so that the answer to SUBSCRIBE promises nothing too early."""
+        begun = self.notifier.begun
+        begun.clear()
+        self.service.feed.wake()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BEGIN_S):
+                await begun.wait()
 
     def _unhear(self, session: Session, subscription: Subscription) -> None:
         if subscription.group is not None and subscription.index is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from lakou.kernel.errors import LakouError, Unavailable
 from lakou.sensorthings.access import ADMIN
@@ -21,6 +21,8 @@ from lakou.sensorthings.plan.target import Target
 from lakou.sensorthings.plan.values import Hop, ReadPlan
 from lakou.sensorthings.sql import read as sql
 from lakou.sensorthings.sql.dialect import Statement
+from lakou.sensorthings.store import changes
+from lakou.sensorthings.store.changes import Cursor
 from lakou.sensorthings.store.database import Row
 from lakou.sensorthings.store.readers import Readers
 from lakou.sensorthings.store.session import ID, Commit, Observed
@@ -37,6 +39,10 @@ Asked = dict[Group, dict[int, bool]]
 """Entities to be read for a group: by id, whether it is told even when it looks as before."""
 
 
+Changes = dict[tuple[EntityType, int], Cursor | None]
+"""Changed entities, each with the place of its commit in the change log where that is known."""
+
+
 class Heard:
     """What of a commit concerns somebody."""
 
@@ -45,7 +51,7 @@ class Heard:
     def __init__(self) -> None:
         self.direct: list[Direct] = []
         self.asked: Asked = {}
-        self.changed: list[tuple[EntityType, int]] = []
+        self.changed: Changes = {}
 
     def ask(self, group: Group, id_: int, *, sure: bool) -> None:
         wanted = self.asked.setdefault(group, {})
@@ -59,6 +65,8 @@ def heard(index: Index, commit: Commit) -> Heard:
         streams: dict[tuple[str, int], None] = {}
         for event in commit.observed:
             for group in index.of_observation(event):
+                if group.since is not None and group.is_late(commit.cursor):
+                    continue
                 if group.direct:
                     found.direct.append((group, event))
                 else:
@@ -73,9 +81,10 @@ def heard(index: Index, commit: Commit) -> Heard:
             continue
         type_ = BY_NAME[change.type]
         for group in index.of_change(type_, change.id):
-            found.ask(group, change.id, sure=True)
+            if not group.is_late(commit.cursor):
+                found.ask(group, change.id, sure=True)
         if index.parents or type_ is OBSERVATION:
-            found.changed.append((type_, change.id))
+            found.changed[type_, change.id] = commit.cursor
     return found
 
 
@@ -90,14 +99,24 @@ class Notifier:
         self.index = index
         self._readers = readers
         self._limits = limits
+        self.begun = asyncio.Event()
+        """Set by each commit that is told."""
         self._waiting: Asked = {}
-        self._changed: dict[tuple[EntityType, int], None] = {}
+        self._changed: Changes = {}
         self._task: asyncio.Task[None] | None = None
+
+    def asks(self) -> int:
+        """0 while nobody subscribes; another number each time that somebody begins to. Other threads call it."""
+        return self.index.asked if self.index else 0
 
     def commit(self, commit: Commit) -> None:
         """Tell of a commit now; what has to be read follows soon. Called on the loop for each commit."""
+        self.begun.set()
         if not self.index:
             return
+        if commit.gap:
+            for group in self.index.groups.values():
+                group.lose(1)
         try:
             found = heard(self.index, commit)
             tell_direct(found.direct)
@@ -115,7 +134,7 @@ class Notifier:
             if len(waiting) > MOST_WAITING:
                 group.lose(len(self._waiting.pop(group)))
                 log.warning("Messages of %s are dropped: its $filter or $expand is too slow", group.topic.text[:120])
-        self._changed.update(dict.fromkeys(found.changed))
+        self._changed.update(found.changed)
         if self._task is None:
             self._task = asyncio.create_task(self._work_off(), name="lakou-mqtt-notify")
 
@@ -139,11 +158,12 @@ class Notifier:
         if found.asked or found.changed:
             await self.read_and_tell(found.asked, found.changed)
 
-    async def read_and_tell(self, asked: Asked, changed: Iterable[tuple[EntityType, int]]) -> None:
+    async def read_and_tell(self, asked: Asked, changed: Changes) -> None:
         """Read what was asked for and tell it; what cannot be read now is logged and left out."""
-        for type_, id_ in changed:
+        for (type_, id_), place in changed.items():
             for group in await self._through_parents(type_, id_):
-                asked.setdefault(group, {})[id_] = True
+                if not group.is_late(place):
+                    asked.setdefault(group, {})[id_] = True
             if type_ is OBSERVATION:
                 await self._ask_for_streams(id_, asked)
         for group, wanted in asked.items():
@@ -159,6 +179,11 @@ class Notifier:
                         raise
                     group.lose(len(chunk))
                     log.warning("Messages of %s are missing: %s", group.topic.text[:120], error.message)
+
+    async def end(self) -> Cursor:
+        """The end of the change log."""
+        ((transaction, seq),) = await self._rows(changes.end_of(self._readers().dialect), short=True)
+        return Cursor(transaction, seq)
 
     async def messages(self, group: Group, ids: list[int]) -> list[Message]:
         """The messages of those of the entities that belong to the group's topic, in the order of `ids`."""

@@ -20,6 +20,7 @@ from lakou.sensorthings.plan.values import Hop, ReadPlan
 from lakou.sensorthings.render.entities import Row
 from lakou.sensorthings.sql import read as sql
 from lakou.sensorthings.sql.dialect import Dialect, Statement
+from lakou.sensorthings.store.changes import Cursor
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
 from lakou.sensorthings.store.session import ID, Observed
 
@@ -62,6 +63,8 @@ class Group:
         self.principal = principal
         self.members: dict[Listener, int] = {}
         self.seen: bytes | None = None  # the last payload of a property or an entity, where only changes are told
+        self.since: Cursor | None = None
+        """What was committed up to here is not told: a commit is answered before it is told."""
         self._limits = limits
         self._plan = self._planned()
         self._paint = topics.painter(topic, self._plan, base)
@@ -100,6 +103,10 @@ class Group:
         """The message of an entity that was read."""
         return Message(self.topic.text, topics.encoded(self._paint(row)), row[0])
 
+    def is_late(self, place: Cursor | None) -> bool:
+        """Whether a commit with this place in the log came before the group."""
+        return self.since is not None and place is not None and place <= self.since
+
     def lose(self, number: int) -> None:
         """Messages of this group could not be made."""
         for listener in self.members:
@@ -120,6 +127,8 @@ class Index:
 
     def __init__(self) -> None:
         self.groups: dict[GroupKey, Group] = {}
+        self.asked = 0
+        """How often somebody began to hear where nobody did."""
         self._observations: list[Group] = []
         self._streams: dict[int, list[Group]] = defaultdict(list)
         self._features: dict[int, list[Group]] = defaultdict(list)
@@ -131,6 +140,7 @@ class Index:
         return len(self.groups)
 
     def add(self, group: Group) -> None:
+        self.asked += not self.groups
         self.groups[group.key] = group
         for place in self._places(group):
             place.append(group)

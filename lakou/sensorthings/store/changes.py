@@ -40,24 +40,30 @@ class Entry(msgspec.Struct, frozen=True):
 
 def read(tx: Rows, after: Cursor, limit: int = 1_000) -> list[Entry]:
     """The entries after a cursor, in order."""
-    return entries(tx.read(after_cursor(tx.dialect, after, limit)))
+    text = _after(tx.dialect.name, "?", "?", limit)
+    is_local = tx.dialect.name == "sqlite"
+    return entries(tx.rows(text, (after.seq,) if is_local else (str(after.transaction), after.seq)))
 
 
 def after_cursor(dialect: Dialect, after: Cursor, limit: int = 1_000) -> Statement:
-    """Reads the entries after a cursor, in order; for `entries`."""
-    seq, transaction = dialect.placeholder("seq"), dialect.placeholder("transaction")
-    if dialect.name == "sqlite":
-        text = (
+    """The same for a reader: its rows are for `entries`."""
+    text = _after(dialect.name, dialect.placeholder("transaction"), dialect.placeholder("seq"), limit)
+    given = {} if dialect.name == "sqlite" else {"transaction": str(after.transaction)}
+    return Statement(text, {**given, "seq": after.seq})
+
+
+def _after(database: str, transaction: str, seq: str, limit: int) -> str:
+    """The statement of a piece of the log; the arguments are placeholders."""
+    if database == "sqlite":
+        return (
             f"select 0, seq, at, verb, type, first_id, last_id from change where seq > {seq}"  # noqa: S608  placeholder
             f" order by seq limit {limit:d}"
         )
-        return Statement(text, {"seq": after.seq})
-    text = (
+    return (
         "select transaction::text::bigint, seq, at, verb, type, first_id, last_id from change"  # noqa: S608
         f" where (transaction, seq) > ({transaction}::text::xid8, {seq})"
         f" and transaction < pg_snapshot_xmin(pg_current_snapshot()) order by transaction, seq limit {limit:d}"
     )
-    return Statement(text, {"transaction": str(after.transaction), "seq": after.seq})
 
 
 def entries(rows: list[Row]) -> list[Entry]:
@@ -117,6 +123,13 @@ def end(tx: Rows) -> Cursor:
         return Cursor(0, seq)
     ((transaction,),) = tx.rows("select (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)")
     return Cursor(transaction, 2**62)
+
+
+def end_of(dialect: Dialect) -> Statement:
+    """The same for a reader: its one row makes a Cursor."""
+    if dialect.name == "sqlite":
+        return Statement("select 0, coalesce(max(seq), 0) from change", {})
+    return Statement(f"select pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1, {2**62}::bigint", {})
 
 
 def seq_at(tx: Transaction, place: Cursor) -> int:
