@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import asyncio
 from time import perf_counter
 from typing import Any
 
+from lakou.kernel import jsontext
 from lakou.kernel import time as clock
-from lakou.kernel.time import format_instant
 from lakou.sensorthings.grammar.tree import Options
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.plan.apply import plan_apply
@@ -16,12 +15,16 @@ from lakou.sensorthings.plan.read import Asker
 from lakou.sensorthings.plan.rolled import plan_rolled
 from lakou.sensorthings.plan.target import Target
 from lakou.sensorthings.plan.values import ApplyPlan
+from lakou.sensorthings.render import groups
 from lakou.sensorthings.render.entities import query
-from lakou.sensorthings.request import Answer, Request, json_answer
+from lakou.sensorthings.request import JSON, Answer, Request
 from lakou.sensorthings.sql.apply import apply, is_time
 from lakou.sensorthings.sql.rolled import apply as apply_rolled
 from lakou.sensorthings.store.database import Row
 from lakou.sensorthings.store.readers import Readers
+
+LARGE = 100
+"""Groups above which the answer is made off the loop."""
 
 
 async def answer(request: Request, target: Target, options: Options, readers: Readers, limits: Limits) -> Answer:
@@ -37,9 +40,13 @@ async def answer(request: Request, target: Target, options: Options, readers: Re
     signed = request.principal.role != "anonymous"
     rows = await readers.rows(statement, limits.timeout_signed_s if signed else limits.timeout_anonymous_s)
     read = perf_counter()
-    shown = _show(request, options, plan, rows, "raw" if rolled is None else "rollups")
-    took = f"plan;dur={(planned - started) * 1e3:.2f}, read;dur={(read - planned) * 1e3:.2f}"
-    shown.headers.append((b"server-timing", took.encode()))
+    source = "raw" if rolled is None else "rollups"
+    if len(rows) > LARGE:
+        shown = await asyncio.to_thread(_show, request, options, plan, rows, source)
+    else:
+        shown = _show(request, options, plan, rows, source)
+    stages = (("plan", planned - started), ("read", read - planned), ("render", perf_counter() - read))
+    shown.headers.append((b"server-timing", ", ".join(f"{n};dur={t * 1e3:.2f}" for n, t in stages).encode()))
     return shown
 
 
@@ -47,27 +54,19 @@ def _show(request: Request, options: Options, plan: ApplyPlan, rows: list[Row], 
     page, more = rows[: plan.limit], len(rows) > plan.limit
     times = [n for n, key in enumerate(plan.keys) if is_time(key)]
     names = [key.alias for key in plan.keys] + [a.alias for a in plan.aggregates]
-    values = [_row(row, times) for row in page]
+    found = groups.columns(page, len(names))
     form = (options.result_format or "").lower()
     if form == "csv":
-        out = io.StringIO()
-        lines = csv.writer(out, lineterminator="\r\n")
-        lines.writerow(names)
-        lines.writerows(["" if v is None else v for v in row] for row in values)
-        return Answer(200, [(b"content-type", b"text/csv;charset=UTF-8")], out.getvalue().encode())
-    body: dict[str, Any] = {"@lakou.source": source}
+        text = groups.table(names, found, times)
+        return Answer(200, [(b"content-type", b"text/csv;charset=UTF-8")], text.encode())
+    head: dict[str, Any] = {"@lakou.source": source}
     if more:
         pairs = [p for p in options.pairs if p[0] != "$skip"] + [("$skip", str(plan.skip + plan.limit))]
-        body["@iot.nextLink"] = f"{request.base}/{request.path.strip('/')}?{query(pairs)}"
+        head["@iot.nextLink"] = f"{request.base}/{request.path.strip('/')}?{query(pairs)}"
     if form == "dataarray":
-        body |= {"components": names, "dataArray@iot.count": len(values), "dataArray": values}
+        head |= {"components": names, "dataArray@iot.count": len(page)}
+        member, text = "dataArray", groups.arrays(found, times)
     else:
-        body["value"] = [dict(zip(names, row, strict=True)) for row in values]
-    return json_answer(200, body)
-
-
-def _row(row: Row, times: list[int]) -> list[Any]:
-    values = list(row)
-    for n in times:
-        values[n] = None if values[n] is None else format_instant(values[n])
-    return values
+        member, text = "value", groups.objects(names, found, times)
+    body = f'{jsontext.encode(head).decode()[:-1]},"{member}":{text}}}'
+    return Answer(200, [(b"content-type", JSON)], body.encode())

@@ -1,10 +1,8 @@
-"""What stands around every request: its name, its count, its line; and what that costs."""
+"""What stands around every request: its name, its count, its line."""
 
 from __future__ import annotations
 
 import asyncio
-import statistics
-import time
 from typing import Any
 
 import pytest
@@ -16,8 +14,6 @@ from lakou.server.metrics import Metrics, Requests
 from lakou.server.types import Message, Receive, Scope, Send
 from lakou.server.watching import Watch
 
-# A generous bound for a busy machine; measured 1.9 µs on an idle one.
-LIMIT_US = 3.0
 SHARED = [(b"content-type", b"text/plain")]
 
 
@@ -132,26 +128,3 @@ def test_requests_are_counted_by_part_method_and_class_and_strange_methods_toget
     }
     durations = [s for s in families["lakou_request_duration_seconds"].samples if s.name.endswith("_count")]
     assert [(s.labels["part"], s.value) for s in durations] == [("sensorthings", 3)]
-
-
-def test_it_costs_less_than_three_microseconds_a_request() -> None:
-    watch, asked, count = Watch(Requests()), scope(), 5_000
-
-    async def send(message: Message) -> None:
-        """Goes nowhere."""
-
-    async def measured() -> list[float]:
-        costs = []
-        for _ in range(15):
-            began = time.perf_counter()
-            for _ in range(count):
-                await created(asked, receive, send)
-            bare = time.perf_counter()
-            for _ in range(count):
-                await watch.run("sensorthings", created, asked, receive, send)
-            costs.append((time.perf_counter() - bare - (bare - began)) / count * 1e6)
-        return costs
-
-    costs = asyncio.run(measured())
-    # The best round tells the cost; the others tell what else this machine does.
-    assert min(costs) < LIMIT_US, statistics.median(costs)

@@ -51,9 +51,10 @@ def page(dialect: Dialect, plan: ReadPlan, reader: Principal, among: list[int] |
     cut = "" if plan.single else f" limit {plan.limit + 1}" + (f" offset {plan.skip}" if plan.skip else "")
     if observations.is_tiered(writer, plan.type):
         access, more = observations.of_plan(writer, plan, alias)
+        most: int | None = 1 if plan.single else plan.limit + 1 + plan.skip
         if among is not None:
             access, more = _by_ids(writer, among), []
-        most = 1 if plan.single else plan.limit + 1 + plan.skip
+            most = None if plan.single else most
         source = observations.rows(writer, alias, [*more, *where], order, most, access)
         return writer.statement(f"select {', '.join(columns)} from {source}{order}{cut}")
     text = f"select {', '.join(columns)} from {plan.type.table} {alias}"

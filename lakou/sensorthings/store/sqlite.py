@@ -30,6 +30,12 @@ _NEXT_ID = (
     " coalesce((select max(last_id) from change where type = 'Observation'), 0))"
 )
 CHECKPOINT_S = 0.25
+CHECKPOINT_PAGES = 8_000
+"""Pages of the log (32 MB) that are brought into the file together, or fewer when nothing is written for a moment.
+
+The pages of a hot table's indexes are written again and again: brought in at every look they took 450 bytes an
+Observation more.
+"""
 LONG_LOG = 16_000
 """Pages of the log (64 MB) from which it has to begin anew."""
 _LENGTH = 64 * 1024 * 1024
@@ -48,6 +54,7 @@ class SQLiteDatabase:
         self._checkpointer: apsw.Connection | None = None
         self._beside = threading.Lock()
         self._log_is_long = False
+        self._log_pages = self._log_seen = self._log_done = 0
         self._local = threading.local()
         self._opened: list[apsw.Connection] = []
         self._lock = threading.Lock()
@@ -118,7 +125,8 @@ class SQLiteDatabase:
     def _open_writer(self) -> tuple[apsw.Connection, Tiers]:
         if self._writer is None or self._tiers is None:
             self._writer = self._connect(cache_kib=65_536)
-            self._writer.execute("pragma wal_autocheckpoint = 0; pragma foreign_keys = on")
+            self._writer.execute("pragma foreign_keys = on")
+            self._writer.set_wal_hook(self._note_log)  # in place of checkpoints within a commit
             self._tiers = Tiers(self._writer, self._hot_rows)
         return self._writer, self._tiers
 
@@ -164,16 +172,27 @@ class SQLiteDatabase:
         return hot.slice()
 
     def beside(self) -> float | None:
-        """Checkpoints: pages go from the log into the file while the writer commits.
+        """Checkpoints: now and then pages go from the log into the file, while the writer commits.
 
         A log that is written all the time never gets whole into the file this way and would grow for ever: the little
         that is left is then up to the writer, between two commits, so that its next one begins the log anew.
         """
+        pages = self._log_pages
+        is_quiet, self._log_seen = pages == self._log_seen, pages
+        if pages < self._log_done:  # the log has begun anew
+            self._log_done = 0
+        if pages == self._log_done or (pages - self._log_done < CHECKPOINT_PAGES and not is_quiet):
+            return CHECKPOINT_S
         with self._beside:
             if self._checkpointer is None:
                 self._checkpointer = self._connect(cache_kib=1_024)
             self._log_is_long = _checkpoint(self._checkpointer) > LONG_LOG
+        self._log_done = pages
         return CHECKPOINT_S
+
+    def _note_log(self, _: apsw.Connection, name: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
 
     def seal_all(self) -> None:
         """Seal every row, however few: for measurements and tests of what is sealed."""

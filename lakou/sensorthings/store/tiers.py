@@ -17,6 +17,7 @@ import apsw
 from lakou.sensorthings.payload import bits
 from lakou.sensorthings.sql import rollups
 from lakou.sensorthings.sql.sqlite import SQLite
+from lakou.sensorthings.store import partials
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, Place
 
 HOT = ("a", "b")
@@ -39,6 +40,9 @@ _BUCKETS = (
     SQLite().bucket("start", str(rollups.DAY.micros)),
 )
 """The start of the hour of a row, and of the day of an hour."""
+_COUNTED = "datastream_id, time_start, id, result_number, result_quality is null, time_end, result_time"
+_VALUES = f"values ({', '.join('?' * len(rollups.COLUMNS.split(',')))})"
+_ADD_HOUR, _ADD_DAY = rollups.add("rollup_hour", _VALUES), rollups.add("rollup_day", _VALUES)
 _LAST = (2**62, 0, 0)
 _NONE = (0, 0, 0)
 OWN = 0
@@ -117,7 +121,9 @@ class Tiers:
         """Seal one slice in a transaction of its own; whether there was one. `all_` drains what is not full."""
         run = self._connection.execute
         begun = time.monotonic()
-        run("begin immediate")
+        # Nothing that is acknowledged hangs on a slice: it need not wait for the disk, the next commit's word holds for
+        # it too, and after a power cut its rows are hot again.
+        run("pragma synchronous = normal; begin immediate")
         try:
             if not self._filling:
                 self.load()
@@ -133,6 +139,8 @@ class Tiers:
             if self._connection.in_transaction:
                 run("rollback")
             raise
+        finally:
+            run("pragma synchronous = full")
         took = time.monotonic() - begun
         self._slice = int(min(max(self._slice * min(SLICE_S / max(took, 1e-4), 1.5), _FEWEST), _MOST))
         return True
@@ -187,11 +195,14 @@ class Tiers:
         ).fetchone()
         upto: Place = _LAST if until is None else (until[0], until[1], until[2])
         where = "(datastream_id, time_start, id) > (?1, ?2, ?3) and (datastream_id, time_start, id) <= (?4, ?5, ?6)"
-        source = f"(select * from {table} where {where} order by datastream_id, time_start, id)"
+        order = f"from {table} where {where} order by datastream_id, time_start, id"
         bounds = (*place, *upto)
-        run(f"insert into sealed ({_COLUMNS}) select {_COLUMNS} from {source}", bounds)
-        moved = self._connection.changes()
-        _roll_up(self._connection, source, bounds)
+        rows: list[Any] = run(f"select {_COUNTED} {order}", bounds).fetchall()
+        run(f"insert into sealed ({_COLUMNS}) select {_COLUMNS} {order}", bounds)
+        hours = partials.by_hour(rows)
+        self._connection.executemany(_ADD_HOUR, [(*key, *part) for key, part in hours.items()])
+        self._connection.executemany(_ADD_DAY, [(*key, *part) for key, part in partials.by_day(hours).items()])
+        moved = len(rows)
         if until is None:
             run(f"delete from {table}")
             run(

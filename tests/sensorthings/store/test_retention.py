@@ -61,7 +61,7 @@ class Site:
             tiers = session.bare._tiers
             tiers._hot_rows, tiers._cap = 1, 1
 
-        await self.caller.service._submitter()(work)
+        await self.caller.service.submitter()(work)
         for _ in range(500):
             if not self.caller.service._database.is_behind(idle=True):
                 return
@@ -70,7 +70,7 @@ class Site:
 
     def step(self, policy: Retention, now: int = NOW) -> bool:
         async def run() -> bool:
-            return bool(await self.caller.service._submitter()(lambda session: policy.step(session, now)))
+            return bool(await self.caller.service.submitter()(lambda session: policy.step(session, now)))
 
         return bool(self.caller.run(run()))
 

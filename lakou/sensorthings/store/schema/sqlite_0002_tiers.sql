@@ -52,6 +52,15 @@ create table rollup_day (
   time_end integer, result_time_min integer, result_time_max integer,
   primary key (datastream_id, start, quality)) without rowid;
 
+-- The change log without `autoincrement`, which writes a page of its own at each commit; its last entry is never pruned,
+-- so numbers go up all the same.
+alter table change rename to change_before;
+create table change (
+  seq integer primary key, at integer not null, verb text not null, type text not null,
+  first_id integer not null, last_id integer not null);
+insert into change select * from change_before;
+drop table change_before;
+
 insert into sealed select * from observation;
 insert into sealed_key select id, datastream_id, time_start >> 26 from sealed order by id;
 drop table observation;
