@@ -42,8 +42,8 @@ _SEEN = (
     " select count(*) from seen o"
 )
 
-# On SQLite the digest of a number alone is stored as 0 (store.tiers).
-_OWN_NUMBER = "case when o.digest = 0 then o.result_number end"
+# On SQLite the digest of a number alone is stored as 1 (store.tiers).
+_OWN_NUMBER = "case when o.digest = 1 then o.result_number end"
 
 
 def _rolled_up(width: rollups.Width, dialect: Dialect) -> Check:

@@ -45,8 +45,12 @@ _VALUES = f"values ({', '.join('?' * len(rollups.COLUMNS.split(',')))})"
 _ADD_HOUR, _ADD_DAY = rollups.add("rollup_hour", _VALUES), rollups.add("rollup_day", _VALUES)
 _LAST = (2**62, 0, 0)
 _NONE = (0, 0, 0)
-OWN = 0
-"""Stored in place of a digest that is the number of the row itself (`payload.digest_of`): no bytes instead of eight."""
+OWN = 1
+"""Stored in place of a digest that is the number of the row itself (`payload.digest_of`): no bytes instead of eight.
+
+1 is the digest of 5e-324, the least of all numbers, and of no other: only an Observation of that, once corrected, would
+not be recognised when it is sent again.
+"""
 
 
 def compact(row: list[Any]) -> list[Any]:
