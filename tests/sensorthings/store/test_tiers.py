@@ -29,7 +29,7 @@ def row(id_: int, stream: int = 1, start: int = 0, number: float | None = 1.0, *
     values = dict.fromkeys(OBSERVATION_COLUMNS) | {
         "datastream_id": stream, "time_start": start, "id": id_, "result_number": number, "feature_id": 1,
         "result_type": 3 if number is None else 2, "result_text": "open" if number is None else None,
-        "digest": id_ if number is None else bits(number),
+        "digest": 1_000_000 + id_ if number is None else bits(number),
     } | more  # fmt: skip
     return [values[c] for c in OBSERVATION_COLUMNS]
 
