@@ -7,8 +7,8 @@ of at most `commit_rows`, so that single Observations are not queued behind them
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from lakou.kernel import jsontext
 from lakou.kernel.errors import BadRequest, LakouError, TooLarge
@@ -22,6 +22,7 @@ from lakou.sensorthings.store.session import Session
 
 Submit = Callable[..., "asyncio.Future[Any]"]
 Outcome = int | LakouError
+Result = TypeVar("Result")
 MAX_LINE = 1024 * 1024
 MAX_ERRORS = 100
 LARGE_BODY = 128 * 1024
@@ -30,25 +31,77 @@ LARGE_BODY = 128 * 1024
 
 async def create_observations(request: Request, submit: Submit, limits: Limits) -> Answer:
     """The data array form: 201 and, in order, the self link of each Observation or "error"."""
-    if len(request.body) > LARGE_BODY:
-        items = await asyncio.get_running_loop().run_in_executor(None, _items, request.body)
-    else:
-        items = _items(request.body)
-    outcomes = await _store(items, request.principal, submit, limits)
+    is_large = len(request.body) > LARGE_BODY
+    groups = await _read(is_large, _groups, request.body)
+    futures: list[asyncio.Future[list[Outcome]]] = []
+    for parts in _commits(groups, limits.commit_rows):
+        # The writer commits these while the next ones are read.
+        items = await _read(is_large, _items, parts)
+        futures.append(submit(slice_of(items, request.principal), rows=len(items), entities=False, whole=False))
+    outcomes = [outcome for slice_ in await asyncio.gather(*futures) for outcome in slice_]
     if "resultMetadata=" in request.query and "resultMetadata=full" not in request.query:
         return json_answer(201, [o if isinstance(o, int) else _said(o) for o in outcomes])
     base = f"{request.base}/Observations("
     return json_answer(201, [f"{base}{o})" if isinstance(o, int) else _said(o) for o in outcomes])
 
 
-def _items(body: bytes) -> list[Observation | LakouError]:
-    """The Observations of all data arrays, in order; what one of them has wrong stands in its place."""
+async def _read(is_large: bool, work: Callable[[Any], Result], given: Any) -> Result:
+    return await asyncio.get_running_loop().run_in_executor(None, work, given) if is_large else work(given)
+
+
+class Group(NamedTuple):
+    """One data array: its Datastream, its components and its rows, which are not looked at yet."""
+
+    stream_id: int
+    multi: bool
+    components: list[str]
+    rows: list[Any]
+    place: str
+
+
+Part = tuple[Group, int, int]
+"""Rows of a data array: the first, and the one after the last."""
+
+
+def _groups(body: bytes) -> list[Group]:
+    """The data arrays of a body; raises BadRequest when one of them is none."""
     groups = jsontext.decode(body)
     if not isinstance(groups, list):
         raise BadRequest("CreateObservations takes an array of data arrays", place="/", code="type_mismatch")
+    return [_group(group, f"/{n}") for n, group in enumerate(groups)]
+
+
+def _commits(groups: list[Group], size: int) -> Iterator[list[Part]]:
+    """The rows of all data arrays in order, as many together as a commit takes."""
+    parts: list[Part] = []
+    room = size
+    for group in groups:
+        start = 0
+        while start < len(group.rows):
+            end = min(len(group.rows), start + room)
+            parts.append((group, start, end))
+            room -= end - start
+            start = end
+            if not room:
+                yield parts
+                parts, room = [], size
+    if parts:
+        yield parts
+
+
+def _items(parts: list[Part]) -> list[Observation | LakouError]:
+    """The Observations of these rows, in order; what one of them has wrong stands in its place."""
     items: list[Observation | LakouError] = []
-    for n, group in enumerate(groups):
-        items.extend(_group(group, f"/{n}"))
+    for group, start, end in parts:
+        rows, place = group.rows[start:end], f"{group.place}/dataArray"
+        usual = _usual(group.components)
+        if usual is None:
+            items += [
+                _item(group.components, row, group.stream_id, group.multi, f"{place}/{n}")
+                for n, row in enumerate(rows, start)
+            ]
+        else:
+            items += _usual_items(usual, len(group.components), rows, group.stream_id, group.multi, place, start)
     return items
 
 
@@ -58,7 +111,7 @@ def _said(error: LakouError) -> str:
     return f"error: {error.message}{where}"
 
 
-def _group(group: Any, place: str) -> list[Observation | LakouError]:
+def _group(group: Any, place: str) -> Group:
     if not isinstance(group, dict):
         raise BadRequest("A data array is an object", place=place, code="type_mismatch")
     named = [n for n in ("Datastream", "MultiDatastream") if n in group]
@@ -76,11 +129,7 @@ def _group(group: Any, place: str) -> list[Observation | LakouError]:
         raise BadRequest("dataArray is an array of arrays", place=f"{place}/dataArray", code="type_mismatch")
     if "result" not in components:
         raise BadRequest("components needs 'result'", place=f"{place}/components", code="missing")
-    multi = named[0] == "MultiDatastream"
-    usual = _usual(components)
-    if usual is None:
-        return [_item(components, row, ref, multi, f"{place}/dataArray/{n}") for n, row in enumerate(rows)]
-    return _usual_items(usual, len(components), rows, ref, multi, f"{place}/dataArray")
+    return Group(ref, named[0] == "MultiDatastream", components, rows, place)
 
 
 def _usual(components: list[str]) -> tuple[int, int, int | None] | None:
@@ -92,12 +141,18 @@ def _usual(components: list[str]) -> tuple[int, int, int | None] | None:
 
 
 def _usual_items(
-    usual: tuple[int, int, int | None], size: int, rows: list[Any], stream_id: int, multi: bool, place: str
+    usual: tuple[int, int, int | None],
+    size: int,
+    rows: list[Any],
+    stream_id: int,
+    multi: bool,
+    place: str,
+    first: int,
 ) -> list[Observation | LakouError]:
     """The rows of a data array with only times and results: most of all Observations come this way."""
     at_time, at_result, at_produced = usual
     found: list[Observation | LakouError] = []
-    for n, row in enumerate(rows):
+    for n, row in enumerate(rows, first):
         try:
             if type(row) is not list or len(row) != size:
                 raise BadRequest("A row has one value for each component", code="data_array")

@@ -88,7 +88,7 @@ def test_a_writer_that_is_silent_is_told_and_its_queue_too(tmp_path: Path, monke
         async with opened(tmp_path, queue_rows=10) as (service, found):
             assert await keys(found) == (200, [])
             held = threading.Event()
-            submit = service._submitter()
+            submit = service.submitter()
             jobs = [submit(lambda session: held.wait(5))]
             await asyncio.sleep(0.05)
             assert await keys(found) == (503, ["writer_silent"])
