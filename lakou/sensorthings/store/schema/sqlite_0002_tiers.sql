@@ -6,7 +6,6 @@ create table hot_a (
   result_type integer not null, result_number real, result_boolean integer, result_text text, result_json text,
   result_quality text, parameters text, feature_id integer not null, digest integer);
 create index hot_a_stream on hot_a (datastream_id, time_start);
-create index hot_a_time on hot_a (time_start);
 create index hot_a_end on hot_a (datastream_id, time_end) where time_end is not null;
 create index hot_a_result_time on hot_a (datastream_id, result_time) where result_time is not null;
 
@@ -16,7 +15,6 @@ create table hot_b (
   result_type integer not null, result_number real, result_boolean integer, result_text text, result_json text,
   result_quality text, parameters text, feature_id integer not null, digest integer);
 create index hot_b_stream on hot_b (datastream_id, time_start);
-create index hot_b_time on hot_b (time_start);
 create index hot_b_end on hot_b (datastream_id, time_end) where time_end is not null;
 create index hot_b_result_time on hot_b (datastream_id, result_time) where result_time is not null;
 
