@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 
-from lakou.kernel.errors import BadRequest
+from lakou.kernel.errors import BadRequest, Unavailable
 from lakou.server import processes, secretfile
 from lakou.server.commands import options, replay
 from lakou.server.commands.serve import start
@@ -62,7 +63,19 @@ def demo(
         workers=workers,
         role=role,
     )
+    if mqtt_port is None and "LAKOU_MQTT_PORT" not in os.environ:
+        found = _without_taken_port(found)
     start(found, beside=lambda: _living(found, scenario, speed))
+
+
+def _without_taken_port(config: Config) -> Config:
+    """A broker of this machine may have the usual port for MQTT: that nobody asked for, and the rest goes on without."""
+    try:
+        processes.check_mqtt_port(config)
+    except Unavailable:
+        err.print(f"Port {config.mqtt_port} is taken: no MQTT in this demonstration. Give one: --mqtt-port 1884")
+        return msgspec.structs.replace(config, mqtt_port=0)
+    return config
 
 
 def simulate(
