@@ -69,7 +69,7 @@ def demo(
 
 
 def _without_taken_port(config: Config) -> Config:
-    """A broker of this machine may have the usual port for MQTT: that nobody asked for, and the rest goes on without."""
+    """A broker of this machine may have the usual port for MQTT, which nobody asked for: the rest goes on without."""
     try:
         processes.check_mqtt_port(config)
     except Unavailable:
