@@ -231,6 +231,8 @@ def result_format(options: tree.Options) -> str:
 def _is_indexed(plan: ReadPlan) -> bool:
     """A page that an index gives without looking at much else: no filter, no far order, no expand of sets."""
     few = sum(plan_rows(e.plan) for e in plan.expands if e.link.many) <= LARGE
+    if plan.type is OBSERVATION and len(plan.source) == 1:
+        return False  # over all Datastreams: every hot row is looked at (docs/decisions/0003)
     return plan.where is None and not plan.distinct and plan.skip == 0 and len(plan.source) <= 2 and few
 
 
