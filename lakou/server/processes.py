@@ -30,7 +30,7 @@ from lakou.server.guard import GuardedProtocol
 log = logging.getLogger(__name__)
 
 BACKLOG = 2048
-KEEP_ALIVE_S = 25
+KEEP_ALIVE_S = 20
 ACCEPTED_AT_ONCE = 16
 # Files beside the connections: databases, logs, outgoing requests, and room for connections that end.
 OTHER_FILES = 256
