@@ -25,12 +25,15 @@ from bench.traffic import Wire, second
 # Descriptors for what else the process opens.
 SPARE = 64
 OPENING_AT_ONCE = 100
-LINGER_S = 0.5
+GREET_S = 0.1
 LATE_S = 5.0
 # A slow answer must not slow the pace.
 POSTERS = 8
 _EVENT = b"event: observation\n"
-_RESULT = re.compile(rb'"result":\s*(\d+)')
+# The results of measured Observations are counted from here, so that an event tells which kind it is of.
+FIRST = 1_000_000
+_MEASURED = b'"result":1'
+_RESULT = re.compile(rb'"result":(1\d{6})\b')
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -51,9 +54,13 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """`clients` may be fewer than wanted where descriptors are scarce; `posted` a second may fall behind the pace."""
+    """`clients` may be fewer than wanted where descriptors are scarce; `posted` a second may fall behind the pace.
+
+    `greeted` Observations were posted before.
+    """
 
     clients: int
+    greeted: int
     posted: int
     seconds: float
     delivered: int
@@ -64,13 +71,17 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 class _Listener(asyncio.Protocol):
-    """One event stream. Counts by a mark that every event has once, also when it is cut between two packets."""
+    """One event stream. Counts by a mark that each measured event has once, also when it is cut between two packets.
+
+    `is_met` says that any event has come: the stream is open from end to end.
+    """
 
     def __init__(self, request: bytes, ready: asyncio.Semaphore) -> None:
         self._request = request
         self._tail = b""
         self._ready = ready
         self.opened = False
+        self.is_met = False
         self.count = 0
         self.lost = False
 
@@ -86,11 +97,10 @@ class _Listener(asyncio.Protocol):
             self.opened = text[9:12] == b"200"
             self.lost = not self.opened
             self._ready.release()
-        self.heard(text)
-        self._tail = text[1 - len(_EVENT) :]
-
-    def heard(self, text: bytes) -> None:
-        self.count += text.count(_EVENT)
+        self.is_met = self.is_met or _EVENT in text
+        self.count += text.count(_MEASURED)
+        # Shorter than the mark, so that nothing counts twice. Before the first event a tail as long as one is kept.
+        self._tail = text[1 - len(_MEASURED if self.is_met else _EVENT) :]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
@@ -112,7 +122,7 @@ class _Reader(_Listener):
         whole, mark, rest = (self._line + data).rpartition(b"\n\n")
         self._line = rest if mark else whole + rest
         for found in _RESULT.finditer(whole):
-            self.arrived.setdefault(int(found[1]), now)
+            self.arrived.setdefault(int(found[1]) - FIRST, now)
 
 
 class _Poster(asyncio.Protocol):
@@ -146,8 +156,8 @@ class _Poster(asyncio.Protocol):
             self._answer.set_exception(LoadError("The server closed the connection of the poster"))
 
 
-def _request(job: Job, number: int) -> bytes:
-    body = f'{{"phenomenonTime":"{second(job.start + number)}Z","result":{number}}}'
+def _request(job: Job, later_s: int, result: int) -> bytes:
+    body = f'{{"phenomenonTime":"{second(job.start + later_s)}Z","result":{result}}}'
     return (
         f"POST {job.wire.root}/Datastreams({job.stream})/Observations HTTP/1.1\r\n{job.wire.head()}"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}"
@@ -181,13 +191,25 @@ async def _run(job: Job) -> Heard:
     if any(one.lost for one in listeners):
         raise LoadError(f"{sum(one.lost for one in listeners)} of {clients} event streams were refused")
     posters = [(await loop.create_connection(_Poster, "127.0.0.1", job.port))[1] for _ in range(POSTERS)]
-    await posters[0].post(_request(job, 0))
-    await asyncio.sleep(LINGER_S)
-    return await _measure(job, listeners, posters)
+    return await _measure(job, listeners, posters, await _greet(job, listeners, posters[0]))
 
 
-async def _measure(job: Job, listeners: list[_Listener], posters: list[_Poster]) -> Heard:
-    before = sum(one.count for one in listeners)
+async def _greet(job: Job, listeners: list[_Listener], poster: _Poster) -> int:
+    """Post until everybody has heard something: a stream whose headers came is not yet one that events reach."""
+    end = time.perf_counter() + LATE_S
+    number = 0
+    while not all(one.is_met for one in listeners):
+        if time.perf_counter() > end:
+            raise LoadError(
+                f"{sum(not one.is_met for one in listeners)} of {len(listeners)} event streams hear nothing"
+            )
+        await poster.post(_request(job, number, 0))
+        number += 1
+        await asyncio.sleep(GREET_S)
+    return number
+
+
+async def _measure(job: Job, listeners: list[_Listener], posters: list[_Poster], greeted: int) -> Heard:
     server, own, begin = cpu_s(job.pids), time.process_time(), time.perf_counter()
     sent_at: dict[int, float] = {}
     free: asyncio.Queue[_Poster] = asyncio.Queue()
@@ -196,7 +218,7 @@ async def _measure(job: Job, listeners: list[_Listener], posters: list[_Poster])
 
     async def post(poster: _Poster, number: int) -> None:
         sent_at[number] = time.perf_counter()
-        await poster.post(_request(job, number))
+        await poster.post(_request(job, greeted + number, FIRST + number))
         free.put_nowait(poster)
 
     posts: list[asyncio.Task[None]] = []
@@ -210,11 +232,11 @@ async def _measure(job: Job, listeners: list[_Listener], posters: list[_Poster])
     seconds = time.perf_counter() - begin
     server_share = (cpu_s(job.pids) - server) / seconds
     loader_share = (time.process_time() - own) / seconds
-    wanted = before + len(sent_at) * len(listeners)
+    wanted = len(sent_at) * len(listeners)
     end = time.perf_counter() + LATE_S
     # An event for each arrival would cost the loader more than asking now and then.
     while sum(one.count for one in listeners) < wanted and time.perf_counter() < end:  # noqa: ASYNC110
-        await asyncio.sleep(LINGER_S / 10)
+        await asyncio.sleep(0.05)
     if any(one.lost for one in listeners):
         raise LoadError(f"{sum(one.lost for one in listeners)} of {len(listeners)} event streams were closed")
     found = sorted(
@@ -226,9 +248,10 @@ async def _measure(job: Job, listeners: list[_Listener], posters: list[_Poster])
     )
     return Heard(
         clients=len(listeners),
+        greeted=greeted,
         posted=len(sent_at),
         seconds=seconds,
-        delivered=sum(one.count for one in listeners) - before,
+        delivered=sum(one.count for one in listeners),
         p50_ms=percentile(found or [0.0], 0.5),
         p99_ms=percentile(found or [0.0], 0.99),
         server_share=server_share,

@@ -24,7 +24,7 @@ def live(session: Session, server: Server, entities: Dataset) -> None:
         min(READERS, chosen.clients), PACE, chosen.live_s,
     )  # fmt: skip
     heard = run_loader("bench.stream_loader", job, Heard, chosen.live_s + OPENING_S)
-    session.added[server.port] += heard.posted + 1
+    session.added[server.port] += heard.greeted + heard.posted
     pace = heard.posted / heard.seconds
     note = [f"{heard.clients:,} clients, {pace:.1f} events/s"]
     if heard.loader_share > BUSY_SHARE:
