@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lakou.kernel.errors import LakouError
@@ -21,8 +21,8 @@ from lakou.sensorthings.mqtt.notify import Notifier
 from lakou.sensorthings.mqtt.sessions import Session, SessionKey, Source, Subscription
 from lakou.sensorthings.mqtt.subscriptions import Group, needs_first
 from lakou.sensorthings.mqtt.topics import TopicError
-from lakou.sensorthings.store import changes, logged, mqtt_sessions
-from lakou.sensorthings.store.changes import Cursor, Entry
+from lakou.sensorthings.store import changes, events, mqtt_sessions
+from lakou.sensorthings.store.changes import Cursor
 from lakou.sensorthings.store.database import Transaction
 from lakou.sensorthings.store.mqtt_sessions import Kept
 from lakou.sensorthings.store.session import Commit
@@ -234,31 +234,26 @@ class Durable:
         readers = self._service.readers()
         most, rows = (ENTRIES, ROWS) if source.index.streams() is None else (MORE_ENTRIES, MORE_ROWS)
         statement = changes.after_cursor(readers.dialect, source.position, most)
-        entries = logged.piece(changes.entries(await readers.rows(statement, READ_S, short=True)), rows)
+        entries = changes.entries(await readers.rows(statement, READ_S, short=True))
         if not entries:
             return False
-        for entry, commit in zip(entries, await self._commits(source, entries), strict=True):
+        piece = next(events.slices(entries, rows))
+        # Who subscribes while this is read hears later entries.
+        only = source.index.streams() if source.index.hears_observations else frozenset[int]()
+        commits = await readers.run(events.commits, readers.lookup(READ_S), piece, events.Streams(), only)
+        for commit in commits:
             if commit.observed:
                 await asyncio.sleep(0)  # others have their turn while much is caught up
-            source.telling = entry.cursor
+            place = commit.entries[-1].cursor
+            source.telling = place
             try:
                 await notifier.tell(commit)
             except LakouError:
                 raise
             except Exception:  # an edge: one commit that cannot be told must not hold up those after it
                 log.exception("A commit could not be told")
-            source.position = entry.cursor
+            source.position = place
         return True
-
-    async def _commits(self, source: Source, entries: Sequence[Entry]) -> list[Commit]:
-        """What entries stand for, as far as the source hears of it. Who subscribes from now on hears later entries."""
-        readers = self._service.readers()
-        if not source.index.hears_observations:
-            return logged.commits(entries, (), ())
-        statement = logged.observations(readers.dialect, entries, source.index.streams())
-        rows = [] if statement is None else await readers.rows(statement, READ_S)
-        known = await readers.rows(logged.streams(readers.dialect, rows), READ_S, short=True) if rows else []
-        return logged.commits(entries, rows, known)
 
     async def _catch_up(self, session: Session) -> None:
         source = session.source

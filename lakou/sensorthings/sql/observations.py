@@ -13,6 +13,7 @@ import msgspec
 
 from lakou.sensorthings.model import OBSERVATION, EntityType, JsonReference, Link
 from lakou.sensorthings.plan.values import And, Compare, Const, Expression, Field, Hop, ReadPlan, Type
+from lakou.sensorthings.sql import slot
 from lakou.sensorthings.sql.rollups import HOUR, Width
 from lakou.sensorthings.sql.writer import Writer, conjunction
 
@@ -57,7 +58,7 @@ def rows(
     limit = "" if most is None else f" limit {most}"
     found = [_sealed(alias, where, order, access or Access(), columns)]
     for name in _HOT:
-        conditions = conjunction([_unsealed(alias, name), *where])
+        conditions = conjunction([unsealed(alias, name), *where])
         found.append(f"select {columns} from hot_{name} {alias} where {conditions}{order if limit else ''}")
     if limit:
         found = [f"select * from ({arm}{limit})" for arm in found]
@@ -67,7 +68,7 @@ def rows(
 def exists(writer: Writer, alias: str, where: list[str], access: Access | None = None) -> str:
     """True when any row meets `where`."""
     arms = [(_entered(alias, access or Access()), where)]
-    arms += [(f"hot_{name} {alias}", [_unsealed(alias, name), *where]) for name in _HOT]
+    arms += [(f"hot_{name} {alias}", [unsealed(alias, name), *where]) for name in _HOT]
     return "(" + " or ".join(f"exists (select 1 from {text} where {conjunction(parts)})" for text, parts in arms) + ")"
 
 
@@ -89,7 +90,7 @@ def _by_link(writer: Writer, link: Link, near: str) -> Access | None:
     return by_id("= " + number.replace("{", "{{").replace("}", "}}"))
 
 
-def _unsealed(alias: str, name: str) -> str:
+def unsealed(alias: str, name: str) -> str:
     """The rows of a hot table that are not in `sealed` as well."""
     upto = f"select datastream_id, time_start, id from tier where name = '{name}'"
     return f"(+{alias}.datastream_id, {alias}.time_start, {alias}.id) > ({upto})"
@@ -106,10 +107,7 @@ def _entered(alias: str, access: Access) -> str:
     match access.way:
         case Way.KEY:
             narrowed = [text.format(key="k.id") for text in access.narrowed]
-            joined = (
-                "s.datastream_id = k.datastream_id and s.time_start >= k.slot << 26"
-                " and s.time_start < (k.slot + 1) << 26 and s.id = k.id"
-            )
+            joined = f"s.datastream_id = k.datastream_id and {slot.holds('k.slot', 's.time_start')} and s.id = k.id"
             source = f"sealed_key k cross join sealed s on {joined} where {conjunction(narrowed)}"
             return f"({_hidden('k.id')} from {source}) {alias}"
         case Way.HOURS:
@@ -152,7 +150,7 @@ def unrolled(writer: Writer, width: Width, alias: str, bucket: str, cut: list[st
     """The rows that rollups do not tell of, in parts that share none: those not rolled up yet, and those of the buckets
     of `width` that meet `cut`, conditions on `bucket` (none is cut when there is no condition)."""
     if writer.dialect.name == "sqlite":
-        found = [(f"hot_{name} {alias}", [_unsealed(alias, name)]) for name in _HOT]
+        found = [(f"hot_{name} {alias}", [unsealed(alias, name)]) for name in _HOT]
         if cut:
             joined = (
                 f"{_inside('s', bucket, str(width.micros))} and (s.result_quality is null) = ({bucket}.quality = 0)"

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from lakou.sensorthings.sql.dialect import Dialect, Statement
-from lakou.sensorthings.store.database import Database, Row
+from lakou.sensorthings.store.database import Database, Lookup, Row
 
 Result = TypeVar("Result")
 
@@ -48,6 +48,10 @@ class Readers:
             return await loop.run_in_executor(self._pool, read, self._database.read, statement, timeout_s)
         finally:
             self.busy -= 1
+
+    def lookup(self, timeout_s: float) -> Lookup:
+        """Short reads for work that is given to `run`."""
+        return Lookup(self._database, timeout_s)
 
     async def run(self, work: Callable[..., Result], *given: Any) -> Result:
         """Do short reading work of several statements on one of the threads."""

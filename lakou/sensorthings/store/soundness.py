@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import apsw
 import psycopg
 
-from lakou.sensorthings.sql import rollups
+from lakou.sensorthings.sql import rollups, slot
 from lakou.sensorthings.sql.dialect import Dialect
 from lakou.sensorthings.sql.postgres import Postgres
 from lakou.sensorthings.sql.sqlite import SQLite
@@ -147,7 +147,7 @@ CHECKS: tuple[Check, ...] = (
         "Keys of sealed rows",
         "sealed Observations cannot be found by their id",
         "select count(*) from sealed o where {o} and not exists (select 1 from sealed_key k where k.id = o.id"
-        " and k.datastream_id = o.datastream_id and k.slot = o.time_start >> 26)",
+        f" and k.datastream_id = o.datastream_id and k.slot = {slot.of('o.time_start')})",
         only="sqlite",
     ),
     *(_rolled_up(width, dialect) for dialect in (SQLite(), Postgres()) for width in rollups.WIDTHS),

@@ -18,7 +18,7 @@ import apsw
 import msgspec
 
 from lakou.sensorthings.payload import bits
-from lakou.sensorthings.sql import rollups
+from lakou.sensorthings.sql import rollups, slot
 from lakou.sensorthings.sql.sqlite import SQLite
 from lakou.sensorthings.store import partials
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, Place
@@ -195,7 +195,7 @@ class Tiers:
             return False
         run(
             "insert into sealed_key (id, datastream_id, slot)"
-            f" select id, datastream_id, time_start >> 26 from {table} where id > ? and id <= ? order by id",
+            f" select id, datastream_id, {slot.of('time_start')} from {table} where id > ? and id <= ? order by id",
             (keyed, last),
         )
         self._work += KEY_WORK * self._connection.changes()
