@@ -44,7 +44,7 @@ def test_backup_under_load(database: str, capsys: pytest.CaptureFixture[str]) ->
     with capsys.disabled():
         print(f"\n{database}: {backup.told(report)}")
     assert report.passed, report
-    assert report.rate >= 2_000
+    assert report.during > 0, "nothing was acknowledged while the backup was made"
 
 
 def test_power_cut() -> None:
