@@ -16,7 +16,8 @@ from lakou.sensorthings import payload
 from lakou.sensorthings.access import Principal
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.request import Answer, Request, json_answer
-from lakou.sensorthings.store.observing import Observation, place, writable_stream
+from lakou.sensorthings.series import Series, series
+from lakou.sensorthings.store.observing import Observation, place, place_series, writable_stream
 from lakou.sensorthings.store.registry import Stream
 from lakou.sensorthings.store.session import Session
 
@@ -37,7 +38,8 @@ async def create_observations(request: Request, submit: Submit, limits: Limits) 
     for parts in _commits(groups, limits.commit_rows):
         # The writer commits these while the next ones are read.
         items = await _read(is_large, _items, parts)
-        futures.append(submit(slice_of(items, request.principal), rows=len(items), entities=False, whole=False))
+        rows = sum(end - start for _, start, end in parts)
+        futures.append(submit(slice_of(items, request.principal), rows=rows, entities=False, whole=False))
     outcomes = [outcome for slice_ in await asyncio.gather(*futures) for outcome in slice_]
     if "resultMetadata=" in request.query and "resultMetadata=full" not in request.query:
         return json_answer(201, [o if isinstance(o, int) else _said(o) for o in outcomes])
@@ -59,6 +61,8 @@ class Group(NamedTuple):
     place: str
 
 
+Item = Observation | Series | LakouError
+"""What one commit is made of: an Observation, many at once, or why there is none."""
 Part = tuple[Group, int, int]
 """Rows of a data array: the first, and the one after the last."""
 
@@ -89,13 +93,18 @@ def _commits(groups: list[Group], size: int) -> Iterator[list[Part]]:
         yield parts
 
 
-def _items(parts: list[Part]) -> list[Observation | LakouError]:
+def _items(parts: list[Part]) -> list[Item]:
     """The Observations of these rows, in order; what one of them has wrong stands in its place."""
-    items: list[Observation | LakouError] = []
+    items: list[Item] = []
     for group, start, end in parts:
         rows, place = group.rows[start:end], f"{group.place}/dataArray"
         usual = _usual(group.components)
-        if usual is None:
+        found = None
+        if usual is not None and usual[2] is None and not group.multi:
+            found = series(group.stream_id, rows, len(group.components), usual[0], usual[1])
+        if found is not None:
+            items.append(found)
+        elif usual is None:
             items += [
                 _item(group.components, row, group.stream_id, group.multi, f"{place}/{n}")
                 for n, row in enumerate(rows, start)
@@ -197,7 +206,7 @@ async def _store(
     return [outcome for slice_ in await asyncio.gather(*futures) for outcome in slice_]
 
 
-def slice_of(items: Sequence[Observation | LakouError], principal: Principal) -> Callable[[Session], list[Outcome]]:
+def slice_of(items: Sequence[Item], principal: Principal) -> Callable[[Session], list[Outcome]]:
     """The work of many plain Observations in one commit: the id of each, or why it was refused."""
 
     def run(session: Session) -> list[Outcome]:
@@ -207,6 +216,10 @@ def slice_of(items: Sequence[Observation | LakouError], principal: Principal) ->
         for item in items:
             if isinstance(item, LakouError):
                 outcomes.append(item)
+                continue
+            if isinstance(item, Series):
+                stream = None
+                outcomes += _placed(session, principal, item)
                 continue
             try:
                 if stream is None or checked != (item.stream_id, item.multi):
@@ -218,6 +231,23 @@ def slice_of(items: Sequence[Observation | LakouError], principal: Principal) ->
         return outcomes
 
     return run
+
+
+def _placed(session: Session, principal: Principal, item: Series) -> list[Outcome]:
+    try:
+        stream = writable_stream(session, principal, item.stream_id, multi=False, place="")
+        ids = place_series(session, principal, stream, item)
+    except LakouError as error:
+        return [error] * len(item)
+    if ids is not None:
+        return [*ids]
+    outcomes: list[Outcome] = []
+    for reading in item.readings():
+        try:
+            outcomes.append(place(session, principal, stream, reading))
+        except LakouError as error:
+            outcomes.append(error)
+    return outcomes
 
 
 async def ndjson(request: Request, stream_id: int | None, *, multi: bool, submit: Submit, limits: Limits) -> Answer:

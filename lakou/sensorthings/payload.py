@@ -32,7 +32,7 @@ POLICY = "@lakou.onDifferent"
 RETENTION = "@lakou.retention"
 KEPT = {"raw": "keep_raw", "hourly": "keep_hourly", "daily": "keep_daily"}
 POLICIES = ("keep-all", "replace", "reject")
-_EXACT = 2**53
+EXACT = 2**53
 _DAY_US = 86_400_000_000
 _RETENTION_HINT = '{"raw": "P730D", "hourly": "P3650D"}'
 _DOUBLE, _BITS = struct.Struct("<d"), struct.Struct("<q")
@@ -148,7 +148,7 @@ def result(value: Any) -> tuple[int, float | None, bool | None, str | None, str 
     if isinstance(value, float):
         return ResultType.FLOAT, value, None, None, None
     if isinstance(value, int):
-        digits = str(value) if abs(value) > _EXACT else None
+        digits = str(value) if abs(value) > EXACT else None
         return ResultType.INTEGER, float(value), None, None, digits
     if isinstance(value, str):
         return ResultType.TEXT, None, None, value, None

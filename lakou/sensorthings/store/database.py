@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from lakou.kernel.errors import BadRequest, Unavailable
+from lakou.sensorthings.series import Series
 from lakou.sensorthings.sql.dialect import Dialect, Statement
 
 Row = tuple[Any, ...]
@@ -59,6 +60,13 @@ class Transaction(Rows, Protocol):
 
     def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
         """Insert rows of OBSERVATION_COLUMNS; (id of the row, id of the stored one) where it was there already."""
+        ...
+
+    def add_series(self, feature_id: int, series: Series) -> range | None:
+        """Insert a series that comes after all that its Datastream has; its ids.
+
+        None where that cannot be relied on and the rows go one by one: another process may have stored some of them.
+        """
         ...
 
     def find_observation(self, id_: int) -> Row | None:

@@ -14,6 +14,7 @@ from lakou.kernel import geometry, jsontext, time
 from lakou.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
 from lakou.sensorthings.access import DELETED, PUBLIC, Principal
 from lakou.sensorthings.payload import Reading, Ref, Tree
+from lakou.sensorthings.series import Series
 from lakou.sensorthings.sql.dialect import Micros
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
 from lakou.sensorthings.store.registry import Stream, current_location, shape_of
@@ -93,6 +94,22 @@ def place(session: Session, principal: Principal, stream: Stream, reading: Readi
     if digest is not None:
         session.known[(stream.id, start, digest)] = id_
     return id_
+
+
+def place_series(session: Session, principal: Principal, stream: Stream, series: Series) -> range | None:
+    """Write a series that comes after all that its stream has, so that none of it is a replay; the new ids.
+
+    None when it has to go row by row: it reaches back, or another process may have stored some of it.
+    """
+    if stream.members or series.times[0] <= stream.latest:
+        return None
+    if stream.feature is None:
+        stream.feature = _generated(session, stream, "")
+    session.pair(stream.feature, stream.id)
+    ids = session.insert_series(stream, stream.feature, series)
+    if ids is not None:
+        stream.latest = series.times[-1]
+    return ids
 
 
 def _check_members(stream: Stream, reading: Reading, place: str) -> None:

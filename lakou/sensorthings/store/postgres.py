@@ -22,6 +22,7 @@ from psycopg import errors, sql
 from lakou.kernel.errors import LakouError, Unavailable
 from lakou.kernel.time import now
 from lakou.sensorthings.plan.rolled import HOUR_US
+from lakou.sensorthings.series import Series
 from lakou.sensorthings.sql.dialect import Micros, Statement
 from lakou.sensorthings.sql.postgres import Postgres
 from lakou.sensorthings.store import migrations, partitions, rolling
@@ -332,6 +333,9 @@ class PostgresTransaction:
 
     def take_id(self) -> int:
         return self._database.take_id(self._connection)
+
+    def add_series(self, feature_id: int, series: Series) -> None:
+        return None
 
     def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
         data = packed(rows)

@@ -6,10 +6,12 @@ jobs see the effect of those before them.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, overload
 
 import msgspec
 
+from lakou.sensorthings.series import Series
 from lakou.sensorthings.sql.dialect import Dialect
 from lakou.sensorthings.store import changes
 from lakou.sensorthings.store.changes import Cursor, Entry
@@ -23,6 +25,59 @@ Observed = tuple[Stream, list[Any]]
 ID = OBSERVATION_COLUMNS.index("id")
 _PAIRS = 100
 """Pairs of feature and Datastream inserted at once."""
+
+
+class Placed(NamedTuple):
+    """A series that was stored, with the ids of its Observations and their FeatureOfInterest."""
+
+    stream: Stream
+    feature_id: int
+    ids: range
+    series: Series
+
+    def rows(self) -> Iterator[Observed]:
+        """Its Observations as they would stand each for itself."""
+        for id_, reading in zip(self.ids, self.series.readings(), strict=True):
+            row = [
+                self.stream.id, reading.time_start, id_, None, None, None, None, reading.result_type,
+                reading.result_number, None, None, None, None, None, self.feature_id, reading.digest,
+            ]  # fmt: skip
+            yield self.stream, row
+
+
+class Written(Sequence[Observed]):
+    """The Observations of a commit in the order of their ids. Those of series are made when somebody looks at them."""
+
+    def __init__(self, parts: list[Observed | Placed]) -> None:
+        self._parts = parts
+        self._rows: list[Observed] | None = None
+
+    def __len__(self) -> int:
+        return sum(len(part.ids) if isinstance(part, Placed) else 1 for part in self._parts)
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    def __iter__(self) -> Iterator[Observed]:
+        return iter(self._all())
+
+    @overload
+    def __getitem__(self, at: int) -> Observed: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Observed]: ...
+    def __getitem__(self, at: int | slice) -> Observed | list[Observed]:
+        return self._all()[at]
+
+    def _all(self) -> list[Observed]:
+        if self._rows is None:
+            found: list[Observed] = []
+            for part in self._parts:
+                if isinstance(part, Placed):
+                    found.extend(part.rows())
+                else:
+                    found.append(part)
+            self._rows = found
+        return self._rows
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -40,7 +95,7 @@ class Commit(msgspec.Struct, frozen=True):
     With `gap` there was too much to tell: what came before the cursor has to be looked up.
     """
 
-    observed: list[Observed]
+    observed: Sequence[Observed]
     changed: list[Changed]
     entries: list[Entry] = []
     cursor: Cursor | None = None
@@ -50,7 +105,7 @@ class Commit(msgspec.Struct, frozen=True):
 class Mark(msgspec.Struct, frozen=True):
     """Where a session stood at a savepoint."""
 
-    observed: int
+    written: int
     changed: int
     log: int
     touched: bool
@@ -70,7 +125,8 @@ class Session:
         self._tx = tx
         self.registry = registry
         self.exclusive = exclusive
-        self.observed: list[Observed] = []
+        self.written: list[Observed | Placed] = []
+        """What was created, in the order of the ids; flushing adds to it."""
         self.changed: list[Changed] = []
         self.log: list[tuple[str, str, int, int]] = []
         self.entries: list[Entry] = []
@@ -94,6 +150,11 @@ class Session:
         """The dialect of the database, for planned statements."""
         return self._tx.dialect
 
+    @property
+    def observed(self) -> Written:
+        """The Observations that were created."""
+        return Written(self.written)
+
     def stored_id(self, id_: int) -> int:
         """The id of an Observation just gathered, or that of the stored one when it was there already."""
         self.flush()
@@ -107,6 +168,15 @@ class Session:
     def gather(self, stream: Stream, row: list[Any]) -> None:
         """Add a checked Observation; `row` is in the order of OBSERVATION_COLUMNS."""
         self._gathered.append((stream, row))
+
+    def insert_series(self, stream: Stream, feature_id: int, series: Series) -> range | None:
+        """Insert a series, none of which is stored yet; its ids. None where its rows have to go one by one."""
+        self.flush()
+        ids = self._tx.add_series(feature_id, series)
+        if ids is not None:
+            self.written.append(Placed(stream, feature_id, ids, series))
+            self.log.append(("create", "Observation", ids[0], ids[-1]))
+        return ids
 
     def pair(self, feature_id: int, datastream_id: int) -> None:
         """Remember that a feature has Observations of a Datastream."""
@@ -130,7 +200,7 @@ class Session:
         there = dict(self._tx.add_observations([row for _, row in gathered])) if gathered else {}
         self.replayed.update(there)
         new = [o for o in gathered if o[1][ID] not in there] if there else gathered
-        self.observed.extend(new)
+        self.written.extend(new)
         self.log.extend(("create", "Observation", first, last) for first, last in _ranges([row[ID] for _, row in new]))
 
     def record(self, verb: str, type_: str, id_: int) -> None:
@@ -155,6 +225,7 @@ class Session:
         if self._gathered or self._pairs:
             self.flush()
         if self.log:
+            self.log = _joined(self.log)
             self._tx.log(self.log)
             self.entries = changes.logged(self._tx, self.log)
         if self.touched:
@@ -163,18 +234,18 @@ class Session:
     def told(self) -> Commit:
         """The event of this commit, once it has happened."""
         cursor = self.entries[-1].cursor if self.entries else None
-        return Commit(self.observed, self.changed, self.entries, cursor)
+        return Commit(Written(self.written), self.changed, self.entries, cursor)
 
     def mark(self) -> Mark:
         """A savepoint of the transaction and of what is gathered."""
         self.flush()
         self._tx.savepoint()
-        return Mark(len(self.observed), len(self.changed), len(self.log), self.touched)
+        return Mark(len(self.written), len(self.changed), len(self.log), self.touched)
 
     def undo(self, mark: Mark) -> None:
         """Back to the mark; what was remembered since is forgotten."""
         self._gathered, self._pairs = [], []
-        del self.observed[mark.observed :], self.changed[mark.changed :], self.log[mark.log :]
+        del self.written[mark.written :], self.changed[mark.changed :], self.log[mark.log :]
         self.touched = mark.touched
         self.known.clear()
         self.registry.forget()
@@ -202,4 +273,15 @@ def _ranges(ids: list[int]) -> list[tuple[int, int]]:
             found[-1] = (found[-1][0], id_)
         else:
             found.append((id_, id_))
+    return found
+
+
+def _joined(log: list[tuple[str, str, int, int]]) -> list[tuple[str, str, int, int]]:
+    """The same with one entry for new Observations that follow one another."""
+    found: list[tuple[str, str, int, int]] = []
+    for verb, type_, first, last in log:
+        if found and (verb, type_) == ("create", "Observation") == found[-1][:2] and found[-1][3] + 1 == first:
+            found[-1] = (verb, type_, found[-1][2], last)
+        else:
+            found.append((verb, type_, first, last))
     return found

@@ -17,6 +17,7 @@ import apsw
 
 from lakou.kernel.errors import LakouError
 from lakou.kernel.time import now
+from lakou.sensorthings.series import Series
 from lakou.sensorthings.sql.dialect import Statement
 from lakou.sensorthings.sql.sqlite import SQLite
 from lakou.sensorthings.store import migrations, sqlite_functions, tiers
@@ -137,10 +138,10 @@ class SQLiteDatabase:
             self._next_id = writer.execute(_NEXT_ID).get
         return SQLiteTransaction(self, writer, hot)
 
-    def take_id(self) -> int:
-        """The next id; the writer is alone, so that counting is enough."""
+    def take_id(self, count: int = 1) -> int:
+        """The next id, or the first of so many; the writer is alone, so that counting is enough."""
         taken = self._next_id or 1
-        self._next_id = taken + 1
+        self._next_id = taken + count
         return taken
 
     def commit(self) -> None:
@@ -278,6 +279,12 @@ class SQLiteTransaction:
     def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
         self._tiers.add(rows)
         return []
+
+    def add_series(self, feature_id: int, series: Series) -> range:
+        first = self.take_id(len(series))
+        ids = range(first, first + len(series))
+        self._tiers.add_series(feature_id, ids, series)
+        return ids
 
     def find_observation(self, id_: int) -> Row | None:
         return self._tiers.find(id_)

@@ -11,19 +11,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import apsw
 import msgspec
 
 from lakou.sensorthings.payload import bits
+from lakou.sensorthings.series import Series
 from lakou.sensorthings.sql import rollups, slot
 from lakou.sensorthings.sql.sqlite import SQLite
 from lakou.sensorthings.store import partials
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, Place
 
 HOT = ("a", "b")
+SERIES_TOGETHER = 100
+"""Rows of a series inserted by one statement."""
 TOGETHER = 40
 """Rows inserted by one statement, where there are so many: each step of one gives the interpreter's lock away."""
 SLICE_S = 0.007
@@ -62,6 +65,14 @@ def _added(table: str, count: int) -> str:
     """The statement that adds so many partials."""
     places = f"({', '.join('?' * len(rollups.COLUMNS.split(',')))})"
     return rollups.add(table, "values " + ", ".join([places] * count))
+
+
+@lru_cache(maxsize=256)
+def _of_series(name: str, size: int) -> str:
+    """The statement that inserts so many rows of a series with ids that follow one another."""
+    rows = ", ".join(f"(?1, ?{4 + 3 * n}, ?3 + {n}, ?{5 + 3 * n}, ?{6 + 3 * n}, ?2, {OWN})" for n in range(size))
+    columns = "datastream_id, time_start, id, result_type, result_number, feature_id, digest"
+    return f"insert into hot_{name} ({columns}) values {rows}"
 
 
 def compact(row: list[Any]) -> list[Any]:
@@ -127,6 +138,18 @@ class Tiers:
             self._connection.execute(self._insert_together, tuple(chain.from_iterable(rows[n : n + TOGETHER])))
         self._connection.executemany(self._insert, rows[whole_groups:])
         self.filled += len(rows)
+
+    def add_series(self, feature_id: int, ids: range, series: Series) -> None:
+        """Insert a series: what its rows have in common is bound once for many of them."""
+        if not self._filling:
+            self.load()
+        columns = zip(series.times, series.types, series.numbers, strict=True)
+        for at in range(0, len(ids), SERIES_TOGETHER):
+            size = min(SERIES_TOGETHER, len(ids) - at)
+            common = (series.stream_id, feature_id, ids[at])
+            values = chain(common, chain.from_iterable(islice(columns, size)))
+            self._connection.execute(_of_series(self._filling, size), tuple(values))
+        self.filled += len(ids)
 
     # ── sealing ──
 

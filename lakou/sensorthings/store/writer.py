@@ -157,11 +157,12 @@ class Writer:
                 return
             session = self._attempt(batch, exclusive=True, apart=True)
         self._note_success()
-        self.figures.committed(len(session.observed), session.repeats + len(session.replayed), perf_counter() - started)
+        told = session.told()
+        self.figures.committed(len(told.observed), session.repeats + len(session.replayed), perf_counter() - started)
         self._answer(batch, session)
-        if session.observed or session.changed:
+        if told.observed or told.changed:
             self._purging = self._purging or any(c.verb == "delete" for c in session.changed)
-            self._published(session.told())
+            self._published(told)
 
     def _attempt(self, batch: list[Job], *, exclusive: bool, apart: bool) -> Session:
         """Run and commit a batch; with `apart` every job is flushed under a savepoint of its own."""

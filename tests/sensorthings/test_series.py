@@ -1,0 +1,168 @@
+"""A series is stored, told and answered as its rows would be one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakou.kernel import jsontext
+from lakou.kernel.time import SECOND, format_instant, now
+from lakou.sensorthings import bulk, payload
+from lakou.sensorthings import series as series_module
+from lakou.sensorthings.access import ADMIN
+from lakou.sensorthings.model import THING, ResultType
+from lakou.sensorthings.series import series
+from lakou.sensorthings.store import entities
+from lakou.sensorthings.store.registry import Registry
+from lakou.sensorthings.store.session import ID, Session
+from lakou.sensorthings.store.sqlite import SQLiteDatabase
+from tests.sensorthings import bodies
+
+START = 1_704_067_200 * SECOND
+
+
+def _row(second: int, value: Any) -> list[Any]:
+    return [format_instant(START + second * SECOND), value]
+
+
+def test_rows_of_ascending_times_and_numbers_are_a_series() -> None:
+    found = series(7, [_row(0, 1.5), _row(1, 2), _row(5, -0.0), _row(6, 2**53)], 2, 0, 1)
+    assert found is not None
+    assert (found.stream_id, len(found)) == (7, 4)
+    assert found.types == [ResultType.FLOAT, ResultType.INTEGER, ResultType.FLOAT, ResultType.INTEGER]
+    one_by_one = [
+        payload.simple_reading(format_instant(t), v, None)
+        for t, v in zip(found.times, (1.5, 2, -0.0, 2**53), strict=True)
+    ]
+    assert list(found.readings()) == one_by_one
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        _row(3, 1.0),
+        _row(2, 1.0),
+        _row(9, None),
+        _row(9, True),
+        _row(9, "high"),
+        _row(9, [1]),
+        _row(9, 2**53 + 1),
+        [*_row(9, 1.0), 1],
+        [_row(9, 1)[0]],
+        [9, 1.0],
+        ["2024-01-01T00:00:08Z/2024-01-01T00:00:09Z", 1.0],
+        ["soon", 1.0],
+        {"result": 1},
+    ],
+)
+def test_rows_among_which_one_is_anything_else_are_none(odd: Any) -> None:
+    assert series(7, [_row(0, 1.5), _row(1, 2), _row(3, 3), odd], 2, 0, 1) is None
+
+
+def test_few_rows_are_none() -> None:
+    assert series(7, [_row(0, 1.5)], 2, 0, 1) is None
+
+
+class Bench:
+    """A store that data arrays are written to, and what came of it."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.database = SQLiteDatabase(folder / "observations.db", hot_rows=30)
+        self.database.migrate()
+        self.registry = Registry()
+        session = Session(self.database.begin(exclusive=True), self.registry, exclusive=True)
+        tree = payload.tree(THING, bodies.station(Datastreams=[bodies.datastream(), bodies.datastream()]))
+        entities.create(session, ADMIN, tree)
+        session.finish()
+        self.database.commit()
+
+    def write(self, together: list[list[dict[str, Any]]]) -> tuple[Any, ...]:
+        """The outcomes, events and log of requests that share a commit."""
+        session = Session(self.database.begin(exclusive=True), self.registry, exclusive=True)
+        outcomes: list[Any] = [
+            bulk.slice_of(bulk._items(parts), ADMIN)(session)
+            for groups in together
+            for parts in bulk._commits(bulk._groups(jsontext.encode(groups)), 2_000)
+        ]
+        session.finish()
+        self.database.commit()
+        while self.database.settle():
+            pass
+        said = [[o if isinstance(o, int) else (o.message, o.place) for o in some] for some in outcomes]
+        told = session.told()
+        log = [e[1:] for e in session.log if e[1] == "Observation"]
+        # The digest, the last of them, is told by nobody.
+        return said, [(s.id, row[:-1]) for s, row in told.observed], log, len(told.observed)
+
+    def rows(self) -> list[Any]:
+        tx = self.database.begin(exclusive=False)
+        found = tx.rows("select * from observation order by id")
+        self.database.rollback()
+        return found
+
+
+_rows = st.lists(
+    st.tuples(st.integers(0, 60), st.sampled_from([1.5, 2, 2.0, 7, -0.0, None, "x", 2**60])), min_size=1, max_size=12
+)
+_ascending = st.lists(st.integers(0, 60), min_size=1, max_size=20, unique=True).map(
+    lambda times: [(t, t / 2) for t in sorted(times)]
+)
+_groups = st.lists(
+    st.tuples(st.sampled_from([1, 2, 3]), st.one_of(_ascending, _ascending, _rows)), min_size=1, max_size=3
+)
+
+
+@given(commits=st.lists(st.lists(_groups, min_size=1, max_size=3), min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_arrays_are_stored_told_and_answered_as_row_by_row(
+    commits: list[Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("series")
+    quick, slow = Bench(folder / "quick"), Bench(folder / "slow")
+    offset = 0
+    for commit in commits:
+        offset += 20  # commits overlap: much is a replay, much is new
+        together = [
+            [
+                {
+                    "Datastream": {"@iot.id": stream},
+                    "components": ["phenomenonTime", "result"],
+                    "dataArray": [_row(offset + second, value) for second, value in rows],
+                }
+                for stream, rows in groups
+            ]
+            for groups in commit
+        ]
+        as_series = quick.write(together)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(series_module, "FEWEST", 10**9)
+            one_by_one = slow.write(together)
+        assert as_series == one_by_one
+    assert quick.rows() == slow.rows()
+    quick.database.close()
+    slow.database.close()
+
+
+def test_a_series_that_is_sent_again_is_the_stored_one(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    when = now() // SECOND - START // SECOND
+    groups = [
+        {
+            "Datastream": {"@iot.id": 1},
+            "components": ["result", "phenomenonTime"],
+            "dataArray": [[n, _row(when + n, 0)[0]] for n in range(500)],
+        }
+    ]
+    (first,), told, log, count = bench.write([groups])
+    assert first == list(range(1, 501))
+    assert (log, count) == ([("Observation", 1, 500)], 500)
+    assert [row[ID] for _, row in told] == first
+    again, told, log, count = bench.write([groups, groups])
+    assert (again, told, log, count) == ([first, first], [], [], 0)
+    assert len(bench.rows()) == 500
+    bench.database.close()
