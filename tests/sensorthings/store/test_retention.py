@@ -61,9 +61,11 @@ class Site:
             tiers = session.bare._tiers
             tiers._hot_rows, tiers._cap = 1, 1
 
-        await self.caller.service.submitter()(work)
+        submit, database = self.caller.service.submitter(), self.caller.service._database
+        await submit(work)
         for _ in range(500):
-            if not self.caller.service._database.is_behind(idle=True):
+            # Asked on the writer's own thread: from here it may be seen between two states.
+            if not await submit(lambda session: database.is_behind(idle=True)):
                 return
             await asyncio.sleep(0.01)
         raise AssertionError("the store does not come to rest")
