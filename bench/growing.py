@@ -78,14 +78,16 @@ def written(session: Session, store: Store) -> None:
     )
     settled = settle(session, server) and settled
     wal = _wal(store)
-    before = linux.written_bytes(server.pids)
+    before = _Written.now(store)
     done, rows = _with_commits(session, store, connections, session.settings.written_rows / rate(probe))
-    during = linux.written_bytes(server.pids) - before
+    during = _Written.now(store).since(before)
     logged = _wal(store) - wal
     settled = settle(session, server) and settled
-    after = linux.written_bytes(server.pids) - before
+    counted = _Written.now(store)
+    after = counted.since(before)
     sent = done.outcome.sent
-    note = f"{sent:,} rows over {connections} connections" + ("" if settled else ", sealing had not settled")
+    note = f"{sent:,} rows over {connections} connections, {counted.told(before, sent)}"
+    note += "" if settled else ", sealing had not settled"
     short = store.dataset.rows < PROMISED_ROWS
     if store.place.database_url is None:
         session.note("written", after / sent if after else None, note if after else "not counted here", short=short)
@@ -93,6 +95,36 @@ def written(session: Session, store: Store) -> None:
     else:
         session.note("logged", logged / sent, note)
     session.note("commit_rows", rows or None, "" if rows else "the change log does not tell")
+
+
+class _Written(NamedTuple):
+    """Bytes written so far, counted twice: for the processes of the server, and by the device for everybody.
+
+    Both count too much. Where pages lie together in memory (large folios), the first counts all of them when one is
+    written; the second has what others write, and the file system's journal. The smaller one is nearer to the truth.
+    """
+
+    processes: int
+    device: int | None
+
+    @classmethod
+    def now(cls, store: Store) -> _Written:
+        return cls(linux.written_bytes(store.server.pids), linux.device_bytes(store.place.data_dir))
+
+    def since(self, before: _Written) -> int:
+        counts = self._both(before)
+        return min(counts, default=0)
+
+    def _both(self, before: _Written) -> list[int]:
+        by_device = None if self.device is None or before.device is None else self.device - before.device
+        return [count for count in (self.processes - before.processes, by_device) if count]
+
+    def told(self, before: _Written, rows: int) -> str:
+        names = ("the processes", "the device")
+        counts = zip(names, self._both(before), strict=False)
+        return (
+            ", ".join(f"{count / rows:,.0f} B by the count of {name}" for name, count in counts) or "not counted here"
+        )
 
 
 def _with_commits(session: Session, store: Store, connections: int, seconds: float) -> tuple[Load, float]:

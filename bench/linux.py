@@ -40,6 +40,16 @@ def written_bytes(pids: Iterable[int]) -> int:
     return sum(_field(Path(f"/proc/{pid}/io"), "write_bytes:") for pid in pids)
 
 
+def device_bytes(folder: Path) -> int | None:
+    """Bytes written so far to the device that a folder lies on, by everybody; None where that is not told."""
+    device = folder.stat().st_dev
+    try:
+        fields = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat").read_text(encoding="ascii").split()
+    except OSError:
+        return None
+    return int(fields[6]) * 512
+
+
 def stolen() -> tuple[int, int]:
     """Ticks of all processors since the start of the machine: those that the host took away, and all of them."""
     fields = [int(f) for f in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]

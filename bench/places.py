@@ -6,6 +6,7 @@ kept for the next run (BENCH_CACHE).
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 MARK = "complete"
+MOST_READ = 2 * 1024**3
 
 
 class Place(NamedTuple):
@@ -81,6 +83,8 @@ class Folders:
         for file in self._folder(key).glob("observations.db*"):
             # cp shares blocks where the file system can, which a copy by hand does not.
             subprocess.run(["cp", "--reflink=auto", str(file), str(place.data_dir)], check=True)
+        for file in place.data_dir.iterdir():
+            _read_page_by_page(file)
         return place
 
     def empty(self, name: str) -> Place:
@@ -93,6 +97,23 @@ class Folders:
         shutil.rmtree(place.data_dir, ignore_errors=True)
 
     def close(self) -> None: ...
+
+
+def _read_page_by_page(file: Path) -> None:
+    """Bring a file to the disk and into memory in single pages, up to `MOST_READ` bytes of it.
+
+    A copy leaves its pages there in large folios, of which the kernel counts all as written when one is (measured: ten
+    times too much). Then reads are not measured against a cold disk either.
+    """
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+        for at in range(0, min(os.fstat(descriptor).st_size, MOST_READ), mmap.PAGESIZE):
+            os.pread(descriptor, mmap.PAGESIZE, at)
+    finally:
+        os.close(descriptor)
 
 
 class Schemas:
