@@ -1,0 +1,190 @@
+"""`lakou place`: import places that matter, list them, write them back to the national standard."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lakou.kernel.errors import BadRequest, NotFound
+from lakou.server import compose
+from lakou.server.commands import options
+
+if TYPE_CHECKING:
+    from lakou.territory.findings import Report
+    from lakou.territory.importing import Format, Prepared
+
+app = typer.Typer(no_args_is_help=True, help="The register of places that matter.")
+out = Console(highlight=False)
+MOST_SHOWN = 20
+
+File = Annotated[Path, typer.Argument(help="CSV or JSON of the standard or of a mapping; GTFS ZIP or stops.txt")]
+
+
+@app.command("import")
+def import_(
+    file: File,
+    form: Annotated[str, typer.Option("--format", help="mediation or gtfs [default: by the file]")] = "",
+    source: Annotated[
+        str | None, typer.Option("--source", help="Where it comes from; with the row's id the place's identity")
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option("--mapping", help="Mapping of other columns: a built-in name or a TOML file")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and compare, write nothing")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write every finding there as CSV, refused rows whole")
+    ] = None,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Import places and print the report. Rows with errors are kept out and listed. Exit code 1 when there are any.
+
+    Importing the same file again changes nothing.
+    """
+    found = options.read(config, data_dir=data, database_url=database_url)
+    compose.migrate_civic(found)
+    from lakou.territory import actions
+    from lakou.territory.bounds import surroundings_of
+    from lakou.territory.findings import report_csv
+    from lakou.territory.importing import prepare
+    from lakou.territory.profile import load_profile
+
+    profile = load_profile(found.territory)
+    now = datetime.now(UTC)
+    prepared = prepare(
+        read_file(file),
+        form=_format(form, file),
+        today=now.astimezone(ZoneInfo(profile.time_zone)).date(),
+        source=source,
+        mapping_name=mapping,
+        around=surroundings_of(profile),
+    )
+    done = actions.import_places(prepared=prepared, now=now, dry_run=dry_run)
+    _show(prepared, done)
+    if report is not None:
+        report.write_text(report_csv(done, prepared.rows), encoding="utf-8-sig")
+        out.print(f"Rapport complet : {report}", markup=False, soft_wrap=True)
+    if done.refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    kind: Annotated[str, typer.Option("--kind", help="mediation: the only kind with a national standard so far")],
+    form: Annotated[str, typer.Option("--format", help="csv or json")] = "csv",
+    source: Annotated[str, typer.Option("--source", help="Only places of this source [default: all]")] = "",
+    file: Annotated[Path | None, typer.Option("--output", help="File to write [default: standard output]")] = None,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Write places in the national standard; rows that nobody changed come out byte for byte as they came in."""
+    compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
+    from lakou.territory import queries
+    from lakou.territory.mediation.write import write_csv, write_json
+
+    writers = {"csv": write_csv, "json": write_json}
+    if kind != "mediation" or form not in writers:
+        raise BadRequest("Only --kind mediation as csv or json can be exported", place="--kind", code="bad_option")
+    pieces = writers[form](queries.mediation_rows(source))
+    if file is None:
+        for piece in pieces:
+            sys.stdout.buffer.write(piece.encode())
+        sys.stdout.buffer.flush()
+        return
+    with file.open("w", encoding="utf-8", newline="") as target:
+        target.writelines(pieces)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str, typer.Option("--kind", help="Only this kind")] = "",
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """List places: key, kind, source, name, commune and whether the position is known."""
+    compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
+    from lakou.territory import queries
+
+    table = Table("key", "kind", "source", "name", "commune", "position", box=None)
+    for place in queries.places(queries.Filter(kind=kind)).iterator(chunk_size=500):
+        position = "unknown" if place.longitude is None else f"{place.latitude:.5f}, {place.longitude:.5f}"
+        table.add_row(str(place.pk), place.kind, place.source, place.name, place.commune or "?", position)
+    out.print(table)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file that a person named. Raises NotFound, and TooLarge before reading too much."""
+    from lakou.kernel.errors import TooLarge
+    from lakou.territory.tables import MAX_BYTES
+
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise TooLarge(f"{path.name} is above {MAX_BYTES // 2**20} MiB", hint="split it")
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}", place="FILE", hint="check the path") from None
+
+
+def _format(given: str, file: Path) -> Format:
+    from lakou.territory.importing import FORMATS
+
+    if not given:
+        given = "gtfs" if file.suffix.lower() == ".zip" or file.name.lower() == "stops.txt" else "mediation"
+    if given not in FORMATS:
+        raise BadRequest(f"There is no format {given!r}", place="--format", hint="one of: " + ", ".join(FORMATS))
+    return given
+
+
+def _show(prepared: Prepared, done: Report) -> None:
+    title = "Essai à blanc, rien n'est écrit" if done.is_dry else "Import terminé"
+    lines = [f"{title} : source {prepared.source}, {done.rows} lignes", *prepared.notes]
+    lines.append(
+        f"{done.created} créés, {done.changed} modifiés, {done.unchanged} inchangés, "
+        f"{done.refused} refusés, {done.warned} avec avertissement"
+    )
+    if done.absent:
+        lines.append(f"{done.absent} lieux de cette source ne sont plus dans le fichier : ils restent au registre")
+    for line in lines:
+        out.print(line, markup=False, soft_wrap=True)
+    whole = [finding.column for finding in done.findings if finding.row == 0]
+    if whole:
+        text = "Colonnes hors du standard, gardées dans la ligne d'origine : " + ", ".join(whole)
+        out.print(text, markup=False, soft_wrap=True)
+    if done.findings:
+        _table("Par cause", ("gravité", "colonne", "nombre", "cause"), [
+            ("erreur" if cause.severity == "error" else "avertissement", column, str(amount), cause.text)
+            for cause, column, amount in done.causes()
+        ])  # fmt: skip
+        _table("Par colonne", ("colonne", "erreurs", "avertissements"),
+               [(column, str(errors), str(warnings)) for column, errors, warnings in done.columns()])  # fmt: skip
+    errors = [finding for finding in done.findings if finding.severity == "error"]
+    _table("Lignes refusées", ("ligne", "lieu", "colonne", "valeur", "cause", "conseil"), [
+        (str(one.row), prepared.names.get(one.row, "")[:40], one.column, one.value[:40], one.text, one.hint[:80])
+        for one in errors[:MOST_SHOWN]
+    ])  # fmt: skip
+    if len(errors) > MOST_SHOWN:
+        out.print(f"… et {len(errors) - MOST_SHOWN} autres erreurs : --report FICHIER.csv les donne toutes")
+    _table("Valeurs modifiées", ("ligne", "champ", "avant", "après"), [
+        (str(row), field, old[:40], new[:40]) for row, field, old, new in done.changes[:MOST_SHOWN]
+    ])  # fmt: skip
+
+
+def _table(title: str, heads: tuple[str, ...], rows: list[Any]) -> None:
+    if not rows:
+        return
+    table = Table(*heads, box=None, title=title, title_justify="left", title_style="bold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    out.print()
+    out.print(table)
