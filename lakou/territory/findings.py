@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -57,6 +58,14 @@ _TABLE = (
     Cause("outside", "warning", "La position est hors du territoire"),
     Cause("postal_code", "warning", "Le code postal et le code INSEE ne sont pas du même département"),
     Cause("commune", "warning", "Le nom de la commune n'est pas celui du code INSEE"),
+    Cause("no_geometry", "error", "L'entité n'a pas de géométrie lisible"),
+    Cause("geometry", "error", "La géométrie est mal formée"),
+    Cause("not_degrees", "error", "Les coordonnées ne sont pas des degrés"),
+    Cause("invalid", "warning", "La géométrie est invalide : gardée telle quelle, à corriger à la source"),
+    Cause("population", "warning", "La population n'est pas un nombre : elle est inconnue"),
+    Cause("population_zero", "warning", "Une population de 0 est traitée comme inconnue"),
+    Cause("properties", "warning", "Les attributs sont trop lourds : ils ne sont pas gardés"),
+    Cause("no_field", "warning", "Aucune entité n'a cet attribut"),
     Cause("unknown_column", "warning", "Cette colonne n'est pas du standard : gardée dans la ligne d'origine"),
 )  # fmt: skip
 CAUSES = {cause.code: cause for cause in _TABLE}
@@ -83,7 +92,8 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """How an import went, or would go. `absent` places are in the register, of this source, and not in the file."""
+    """How an import went, or would go. `absent` places are in the register and not in the file; `removed` zones
+    were in the layer and are not in the file: places stay, zones go."""
 
     rows: int = 0
     created: int = 0
@@ -92,6 +102,7 @@ class Report:
     refused: int = 0
     warned: int = 0
     absent: int = 0
+    removed: int = 0
     is_dry: bool = False
     findings: list[Finding] = field(default_factory=list)
     changes: list[tuple[int, str, str, str]] = field(default_factory=list)
@@ -114,8 +125,8 @@ class Report:
 REPORT_COLUMNS = ("ligne", "gravite", "colonne", "code", "valeur", "cause", "conseil", "ligne_entiere")
 
 
-def report_csv(report: Report, rows: dict[int, Row]) -> str:
-    """Every finding as CSV for a spreadsheet (guarded against formulas, trust R13), with the whole row as given."""
+def report_csv(report: Report, rows: Mapping[int, Row]) -> str:
+    """Every finding as CSV for a spreadsheet (guarded against formulas, trust R13), refused rows whole as given."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(REPORT_COLUMNS)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, Q, QuerySet
 
 from lakou.territory.drafts import MEDIATION, row_of
-from lakou.territory.models import Place
+from lakou.territory.models import Layer, Place, Zone
 
 Bounds = tuple[float, float, float, float]
 
@@ -67,3 +67,22 @@ def mediation_rows(source: str = "") -> Iterator[tuple[Mapping[str, str], Mappin
                   "latitude": one.latitude, "name": one.name, "commune": one.commune, "address": one.address,
                   "opening_hours": one.opening_hours, "description": one.description}  # fmt: skip
         yield row_of(one.source_id, values), one.raw
+
+
+def layers() -> list[Layer]:
+    """All layers, by key."""
+    return list(Layer.objects.all())
+
+
+def layer(key: str) -> Layer | None:
+    """The layer of that key."""
+    return Layer.objects.filter(pk=key).first()
+
+
+def zones_of(key: str, bounds: Bounds | None = None) -> QuerySet[Zone]:
+    """The zones of a layer, by row; with `bounds` only those whose own bounds touch them."""
+    found = Zone.objects.filter(layer_id=key).order_by("id")
+    if bounds is not None:
+        west, south, east, north = bounds
+        found = found.filter(west__lte=east, east__gte=west, south__lte=north, north__gte=south)
+    return found

@@ -5,25 +5,22 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from lakou.kernel.errors import BadRequest, NotFound
 from lakou.server import compose
-from lakou.server.commands import options
+from lakou.server.commands import options, reports
 
 if TYPE_CHECKING:
-    from lakou.territory.findings import Report
-    from lakou.territory.importing import Format, Prepared
+    from lakou.territory.importing import Format
 
 app = typer.Typer(no_args_is_help=True, help="The register of places that matter.")
 out = Console(highlight=False)
-MOST_SHOWN = 20
 
 File = Annotated[Path, typer.Argument(help="CSV or JSON of the standard or of a mapping; GTFS ZIP or stops.txt")]
 
@@ -69,7 +66,8 @@ def import_(
         around=surroundings_of(profile),
     )
     done = actions.import_places(prepared=prepared, now=now, dry_run=dry_run)
-    _show(prepared, done)
+    what = f"source {prepared.source}, {done.rows} lignes"
+    reports.show(done, what=what, notes=prepared.notes, names=prepared.names)
     if report is not None:
         report.write_text(report_csv(done, prepared.rows), encoding="utf-8-sig")
         out.print(f"Rapport complet : {report}", markup=False, soft_wrap=True)
@@ -144,47 +142,3 @@ def _format(given: str, file: Path) -> Format:
     if given not in FORMATS:
         raise BadRequest(f"There is no format {given!r}", place="--format", hint="one of: " + ", ".join(FORMATS))
     return given
-
-
-def _show(prepared: Prepared, done: Report) -> None:
-    title = "Essai à blanc, rien n'est écrit" if done.is_dry else "Import terminé"
-    lines = [f"{title} : source {prepared.source}, {done.rows} lignes", *prepared.notes]
-    lines.append(
-        f"{done.created} créés, {done.changed} modifiés, {done.unchanged} inchangés, "
-        f"{done.refused} refusés, {done.warned} avec avertissement"
-    )
-    if done.absent:
-        lines.append(f"{done.absent} lieux de cette source ne sont plus dans le fichier : ils restent au registre")
-    for line in lines:
-        out.print(line, markup=False, soft_wrap=True)
-    whole = [finding.column for finding in done.findings if finding.row == 0]
-    if whole:
-        text = "Colonnes hors du standard, gardées dans la ligne d'origine : " + ", ".join(whole)
-        out.print(text, markup=False, soft_wrap=True)
-    if done.findings:
-        _table("Par cause", ("gravité", "colonne", "nombre", "cause"), [
-            ("erreur" if cause.severity == "error" else "avertissement", column, str(amount), cause.text)
-            for cause, column, amount in done.causes()
-        ])  # fmt: skip
-        _table("Par colonne", ("colonne", "erreurs", "avertissements"),
-               [(column, str(errors), str(warnings)) for column, errors, warnings in done.columns()])  # fmt: skip
-    errors = [finding for finding in done.findings if finding.severity == "error"]
-    _table("Lignes refusées", ("ligne", "lieu", "colonne", "valeur", "cause", "conseil"), [
-        (str(one.row), prepared.names.get(one.row, "")[:40], one.column, one.value[:40], one.text, one.hint[:80])
-        for one in errors[:MOST_SHOWN]
-    ])  # fmt: skip
-    if len(errors) > MOST_SHOWN:
-        out.print(f"… et {len(errors) - MOST_SHOWN} autres erreurs : --report FICHIER.csv les donne toutes")
-    _table("Valeurs modifiées", ("ligne", "champ", "avant", "après"), [
-        (str(row), field, old[:40], new[:40]) for row, field, old, new in done.changes[:MOST_SHOWN]
-    ])  # fmt: skip
-
-
-def _table(title: str, heads: tuple[str, ...], rows: list[Any]) -> None:
-    if not rows:
-        return
-    table = Table(*heads, box=None, title=title, title_justify="left", title_style="bold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    out.print()
-    out.print(table)

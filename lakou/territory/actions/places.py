@@ -1,4 +1,4 @@
-"""Every write of the territory: import places, layers in and out. Each is one transaction and tells what it did."""
+"""Writes of the register of places."""
 
 from __future__ import annotations
 

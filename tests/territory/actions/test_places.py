@@ -23,7 +23,8 @@ pytestmark = pytest.mark.usefixtures("civic_rows")
 
 HEADER = ",".join(NAMES)
 ROW = (
-    'a-1,21972132000014,"Espace ""Ti Lakou""",Le Lamentin,97232,97213,1 place de la mairie,,14.6130,-60.998,TIERS_LIEUX,'
+    'a-1,21972132000014,"Espace ""Ti Lakou""",Le Lamentin,97232,97213,1 place de la mairie,,14.6130,-60.998,'
+    "TIERS_LIEUX,"
     "+596596500000,contact@exemple.mq,https://exemple.mq/,Mo-Fr 08:00-12:00,,,Ville,Fixe,,2026-01-31,"
     "Aide aux démarches administratives|Utilisation sécurisée du numérique,,,Gratuit,,,,Se présenter,À distance,,"
 )
