@@ -23,4 +23,5 @@ class Surroundings:
 
 def surroundings_of(profile: Profile) -> Surroundings:
     """The surroundings that a profile describes."""
-    return Surroundings(profile.name, profile.bounds)
+    communes = {commune.code: commune.name for commune in profile.commune}
+    return Surroundings(profile.name, profile.bounds, communes)

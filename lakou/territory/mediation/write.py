@@ -71,8 +71,9 @@ def _same(name: str, given: str, now: str) -> bool:
 
 def _record(row: Mapping[str, str]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow([row.get(name, "") for name in NAMES])
-    return out.getvalue()
+    # The writer quotes line breaks in a cell only when they are part of its own line end.
+    csv.writer(out, lineterminator="\r\n").writerow([row.get(name, "") for name in NAMES])
+    return out.getvalue().removesuffix("\r\n")
 
 
 def _object(row: Mapping[str, str]) -> str:
