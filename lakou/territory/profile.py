@@ -70,7 +70,7 @@ class HazardNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A territory. `bounds` is west, south, east, north in degrees (WGS 84); `sources` tell where its facts are from."""
+    """A territory. `bounds` is west, south, east, north in degrees (WGS 84); `sources` tell of its facts."""
 
     key: str
     name: str

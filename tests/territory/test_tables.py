@@ -46,8 +46,8 @@ def test_an_object_with_one_array_is_read_as_that_array() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\n\n", b'id,nom\n1,"open', b'id,nom\n1,"a"b\n', b"id,id\n1,2\n", b"[1", b"{}", b'{"a":[],"b":[]}', b"[" * 999,
-     b"id\n\x81\x8d\n", b"\xff\xfe\x00"],
+    [b"", b"\n\n", b'id,nom\n1,"open', b'id,nom\n1,"a"b\n', b"id,id\n1,2\n", b"[1", b"{}", b'{"a":[],"b":[]}',
+     b"[" * 999, b"id\n\x81\x8d\n", b"\xff\xfe\x00"],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused(data: bytes) -> None:
     with pytest.raises(BadRequest) as caught:

@@ -78,11 +78,11 @@ def _lines(profile: Profile) -> list[str]:
 
 
 def _counts(profile: Profile) -> str:
-    rows = (*profile.commune, *profile.organisation, *profile.hazard, *profile.holiday)
-    doubtful = sum(1 for row in rows if row.to_verify)
+    marks = [one.to_verify for one in profile.commune] + [one.to_verify for one in profile.organisation]
+    marks += [one.to_verify for one in profile.hazard] + [one.to_verify for one in profile.holiday]
     return (
         f"{len(profile.commune)} communes, {len(profile.organisation)} organisations, {len(profile.hazard)} hazards, "
-        f"{len(profile.holiday)} local holidays; {doubtful} entries are still to be verified."
+        f"{len(profile.holiday)} local holidays; {sum(marks)} entries are still to be verified."
     )
 
 
