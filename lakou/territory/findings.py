@@ -66,6 +66,9 @@ _TABLE = (
     Cause("population_zero", "warning", "Une population de 0 est traitée comme inconnue"),
     Cause("properties", "warning", "Les attributs sont trop lourds : ils ne sont pas gardés"),
     Cause("no_field", "warning", "Aucune entité n'a cet attribut"),
+    Cause("phone", "warning", "Ce n'est pas un numéro de téléphone international"),
+    Cause("capacity", "warning", "La capacité n'est pas un nombre de personnes : elle est inconnue"),
+    Cause("area", "warning", "Une surface ou une ligne : le lieu est placé en un point à l'intérieur"),
     Cause("unknown_column", "warning", "Cette colonne n'est pas du standard : gardée dans la ligne d'origine"),
 )  # fmt: skip
 CAUSES = {cause.code: cause for cause in _TABLE}

@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The register of places that matter.")
 out = Console(highlight=False)
 
-File = Annotated[Path, typer.Argument(help="CSV or JSON of the standard or of a mapping; GTFS ZIP or stops.txt")]
+File = Annotated[Path, typer.Argument(help="CSV or JSON of the standard, of a mapping or plain; GeoJSON; GTFS")]
 
 
 @app.command("import")
 def import_(
     file: File,
-    form: Annotated[str, typer.Option("--format", help="mediation or gtfs [default: by the file]")] = "",
+    form: Annotated[str, typer.Option("--format", help="mediation, gtfs or plain [default: by the file]")] = "",
     source: Annotated[
         str | None, typer.Option("--source", help="Where it comes from; with the row's id the place's identity")
     ] = None,
     mapping: Annotated[
         str | None, typer.Option("--mapping", help="Mapping of other columns: a built-in name or a TOML file")
     ] = None,
+    kind: Annotated[str, typer.Option("--kind", help="Kind of the places of a plain table: shelter, school, …")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and compare, write nothing")] = False,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write every finding there as CSV, refused rows whole")
@@ -59,10 +60,11 @@ def import_(
     now = datetime.now(UTC)
     prepared = prepare(
         read_file(file),
-        form=_format(form, file),
+        form=_format(form, file, kind),
         today=now.astimezone(ZoneInfo(profile.time_zone)).date(),
         source=source,
         mapping_name=mapping,
+        kind=kind,
         around=surroundings_of(profile),
     )
     done = actions.import_places(prepared=prepared, now=now, dry_run=dry_run)
@@ -121,6 +123,21 @@ def list_(
     out.print(table)
 
 
+@app.command()
+def remove(
+    source: Annotated[str, typer.Argument(help="Source of the places, see: lakou place list")],
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Remove every place of a source, as when a wrong file was imported."""
+    compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
+    from lakou.territory import actions
+
+    amount = actions.remove_places(source=source)
+    out.print(f"{amount} places of {source} are removed.", markup=False)
+
+
 def read_file(path: Path) -> bytes:
     """The bytes of a file that a person named. Raises NotFound, and TooLarge before reading too much."""
     from lakou.kernel.errors import TooLarge
@@ -134,11 +151,12 @@ def read_file(path: Path) -> bytes:
         raise NotFound(f"{path} cannot be read: {error.strerror}", place="FILE", hint="check the path") from None
 
 
-def _format(given: str, file: Path) -> Format:
+def _format(given: str, file: Path, kind: str) -> Format:
     from lakou.territory.importing import FORMATS
 
     if not given:
-        given = "gtfs" if file.suffix.lower() == ".zip" or file.name.lower() == "stops.txt" else "mediation"
+        is_gtfs = file.suffix.lower() == ".zip" or file.name.lower() == "stops.txt"
+        given = "gtfs" if is_gtfs else "plain" if kind or file.suffix.lower() == ".geojson" else "mediation"
     if given not in FORMATS:
         raise BadRequest(f"There is no format {given!r}", place="--format", hint="one of: " + ", ".join(FORMATS))
     return given

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from lakou.kernel.errors import BadRequest, NotFound
+from lakou.kernel.errors import BadRequest, Conflict, NotFound
 from lakou.territory.findings import Report
 from lakou.territory.kinds import HAZARDS_BY_KEY, LAYERS_BY_KEY, check_key
 from lakou.territory.layers.features import Checked, Feature
@@ -46,11 +46,14 @@ def import_layer(*, layer: LayerSource, checked: Checked, dry_run: bool = False)
     _check_layer(layer)
     if not checked.features:
         raise BadRequest("No feature of this file can be a zone", code="no_feature", hint="see the report; --dry-run")
-    with transaction.atomic():
-        difference = _difference(layer, checked)
-        if not dry_run:
-            _keep_layer(layer, len(checked.features))
-            _write_zones(difference)
+    try:
+        with transaction.atomic():
+            difference = _difference(layer, checked)
+            if not dry_run:
+                _keep_layer(layer, len(checked.features))
+                _write_zones(difference)
+    except IntegrityError:
+        raise Conflict("Another import of this layer runs", place="key", hint="wait for its end, then again") from None
     return _report(checked, difference, dry_run=dry_run)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from lakou.kernel.errors import BadRequest, Conflict
+from lakou.kernel.errors import BadRequest, Conflict, NotFound
 from lakou.territory.drafts import Draft
 from lakou.territory.findings import Report
 from lakou.territory.importing import Prepared
@@ -28,7 +28,7 @@ def import_places(*, prepared: Prepared, now: datetime, dry_run: bool = False) -
     """
     if not prepared.source or len(prepared.source) > 80:
         raise BadRequest(
-            "The name of the source has 1 to 80 characters", place="source", hint="--source ville-du-lamentin"
+            "The source needs a name of 1 to 80 characters", place="source", hint="--source ville-du-lamentin"
         )
     for kind in {draft.kind for _, draft in prepared.drafts}:
         check_key(PLACES_BY_KEY, kind, "kind")
@@ -49,7 +49,8 @@ def _import(prepared: Prepared, now: datetime, dry_run: bool) -> Report:
     stored = {place.source_id: place for place in Place.objects.filter(source=prepared.source)}
     new: list[Place] = []
     changed: list[Place] = []
-    named = {prepared.rows[row].cells.get("id", "") for row in refused}
+    # A row that is refused now may have come in before: its place is not absent from the file.
+    named = {prepared.ids.get(row, "") for row in refused}
     for number, draft in prepared.drafts:
         place = stored.pop(draft.source_id, None)
         if place is None:
@@ -91,3 +92,12 @@ def _shown(value: Any) -> str:
         case dict():
             return ", ".join(f"{key}={member}" for key, member in sorted(value.items()))
     return str(value)
+
+
+def remove_places(*, source: str) -> int:
+    """Remove every place of a source, as when a wrong file was imported; how many there were. Raises NotFound."""
+    with transaction.atomic():
+        amount, _ = Place.objects.filter(source=source).delete()
+    if not amount:
+        raise NotFound(f"There is no place of the source {source[:80]}", hint="lakou place list")
+    return amount

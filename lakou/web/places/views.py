@@ -50,6 +50,7 @@ def places(request: HttpRequest) -> HttpResponse:
         "wrong": wrong,
         "first_page": _link(request, apres="") if asked.after else "",
         "next_page": _link(request, apres=found[A_PAGE - 1].pk) if len(found) > A_PAGE else "",
+        "more_than_csv": total > asking.LARGEST_PAGE,
         "is_filtered": bool(asked.filter.kind or asked.filter.commune),
         "api": "/api/places?" + urlencode(
             {name: value for name, value in (("kind", asked.filter.kind), ("commune", asked.filter.commune)) if value}

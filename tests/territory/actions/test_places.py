@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lakou.kernel.errors import BadRequest
+from lakou.kernel.errors import BadRequest, NotFound
 from lakou.territory.importing import Prepared, prepare
 from lakou.territory.mediation.standard import NAMES
 from lakou.territory.mediation.write import write_csv, write_json
@@ -203,3 +203,19 @@ def test_the_stops_of_a_real_feed_import_twice(sample: Callable[[str], bytes], f
     for expected in ((stops, 0, 0, 0), (0, 0, stops, 0)):
         ready = prepare(data, form="gtfs", source=feed, today=TODAY)
         assert counts(actions.import_places(prepared=ready, now=NOW)) == expected
+
+
+def test_a_plain_table_brings_shelters_and_their_source_is_needed_and_can_be_removed() -> None:
+    from lakou.territory import actions
+    from lakou.territory.models import Place
+
+    data = b"id,name,longitude,latitude,capacity\n1,Gymnase,-61,14.6,250\n2,Stade,,,\n"
+    with pytest.raises(BadRequest):
+        actions.import_places(prepared=prepare(data, form="plain", kind="shelter", today=TODAY), now=NOW)
+    for expected in ((2, 0, 0, 0), (0, 0, 2, 0)):
+        ready = prepare(data, form="plain", kind="shelter", source="ville", today=TODAY)
+        assert counts(actions.import_places(prepared=ready, now=NOW)) == expected
+    assert list(Place.objects.values_list("kind", "capacity")) == [("shelter", 250), ("shelter", None)]
+    assert actions.remove_places(source="ville") == 2
+    with pytest.raises(NotFound):
+        actions.remove_places(source="ville")
