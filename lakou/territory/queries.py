@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import shapely
 from django.db.models import Count, Q, QuerySet
+from shapely.geometry.base import BaseGeometry
 
+from lakou.kernel.geometry import from_geojson
 from lakou.territory.drafts import MEDIATION, row_of
 from lakou.territory.models import Layer, Place, Zone
 
@@ -77,6 +80,33 @@ def layers() -> list[Layer]:
 def layer(key: str) -> Layer | None:
     """The layer of that key."""
     return Layer.objects.filter(pk=key).first()
+
+
+def zones_at(longitude: float, latitude: float, *, kind: str = "", hazard: str = "") -> list[Zone]:
+    """The zones in which a position lies, its edge included; of a kind of layer or of a hazard when they are named."""
+    found = Zone.objects.select_related("layer").order_by("id")
+    found = found.filter(west__lte=longitude, east__gte=longitude, south__lte=latitude, north__gte=latitude)
+    named = {name: value for name, value in (("kind", kind), ("hazard", hazard)) if value}
+    point = shapely.Point(longitude, latitude)
+    return [zone for zone in found.filter(**named) if _shape(zone.geometry).intersects(point)]
+
+
+def places_in(key: int, *, kind: str = "") -> list[Place]:
+    """The places that lie in a zone, by the zone's key in the table; none for an unknown zone."""
+    zone = Zone.objects.filter(pk=key).first()
+    if zone is None:
+        return []
+    shape = _shape(zone.geometry)
+    near = places(Filter(kind=kind, bounds=(zone.west, zone.south, zone.east, zone.north)))
+    return [one for one in near if shape.intersects(shapely.Point(one.longitude, one.latitude))]
+
+
+def _shape(geometry: Any) -> BaseGeometry:
+    """A zone's geometry for asking. An invalid one is made valid for the question only: as given it cannot answer."""
+    shape = from_geojson(geometry)
+    if shape is None:
+        return shapely.Point()
+    return shape if shape.is_valid else shapely.make_valid(shape)
 
 
 def zones_of(key: str, bounds: Bounds | None = None) -> QuerySet[Zone]:

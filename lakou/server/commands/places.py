@@ -105,6 +105,15 @@ def export(
         target.writelines(pieces)
 
 
+@app.command()
+def suggest(file: Annotated[Path, typer.Argument(help="CSV or JSON of mediation places in other columns")]) -> None:
+    """Write a draft of a mapping for a file whose columns are not the standard's; a person reads and completes it."""
+    from lakou.territory.mediation.suggest import suggest as draft_of
+    from lakou.territory.tables import read_table
+
+    print(draft_of(read_table(read_file(file))), end="")
+
+
 @app.command("list")
 def list_(
     kind: Annotated[str, typer.Option("--kind", help="Only this kind")] = "",

@@ -216,7 +216,7 @@ def _check_codes(check: _Check, row: dict[str, str], around: Surroundings | None
     ):
         check.tell("code_postal", "postal_code", f"{postal}, {insee}")
     known = around.communes.get(insee) if around is not None else None
-    if known and row["commune"] and _bare(known) != _bare(row["commune"]):
+    if known and row["commune"] and bare(known) != bare(row["commune"]):
         check.tell("commune", "commune", row["commune"], f"{insee} : {known}")
 
 
@@ -237,7 +237,7 @@ def _luhn(digits: list[int]) -> bool:
     return sum(digit - 9 if digit > 9 else digit for digit in doubled) % 10 == 0
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
     """A commune's name for comparing: without accents, case, article and punctuation."""
     plain = unicodedata.normalize("NFKD", name.replace("œ", "oe").replace("Œ", "Oe"))
     words = re.findall(r"[a-z0-9]+", "".join(char for char in plain if not unicodedata.combining(char)).lower())
@@ -247,7 +247,7 @@ def _bare(name: str) -> str:
 
 def _nearest(value: str, values: tuple[str, ...]) -> str:
     """The value of the list that was surely meant, else the whole list."""
-    same = [known for known in values if _bare(known) == _bare(value)]
+    same = [known for known in values if bare(known) == bare(value)]
     return same[0] if same else "valeurs possibles : " + ", ".join(values)
 
 

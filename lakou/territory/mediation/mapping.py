@@ -135,7 +135,7 @@ def mapping_for(columns: Collection[str], name: str | None = None) -> MappingTab
         "These columns are not those of the standard, and no mapping recognises them",
         code="columns_unknown",
         place="header",
-        hint="write a mapping: docs/how-to/import-places.md. Columns: " + ", ".join(list(columns)[:12]),
+        hint="lakou place suggest FILE writes a draft of a mapping. Columns: " + ", ".join(list(columns)[:12]),
     )
 
 
