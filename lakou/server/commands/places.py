@@ -153,6 +153,8 @@ def read_file(path: Path) -> bytes:
     from lakou.territory.tables import MAX_BYTES
 
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device has no end
+            raise NotFound(f"{path} is no file", place="FILE", hint="give a file")
         if path.stat().st_size > MAX_BYTES:
             raise TooLarge(f"{path.name} is above {MAX_BYTES // 2**20} MiB", hint="split it")
         return path.read_bytes()

@@ -1,6 +1,6 @@
 """GeoPackage to features, with Python's own SQLite: one table of features in a system that we can turn into degrees.
 
-The file is not trusted: opened read only and immutable, no schema function or view is run, blobs and time are bounded.
+The file is not trusted: opened read only and immutable, no view is run, blobs, time and nesting are bounded.
 Source: OGC 12-128r19 (gpkg_contents, gpkg_geometry_columns, §2.1.3 GeoPackageBinary).
 """
 
@@ -22,6 +22,7 @@ from shapely.errors import ShapelyError
 from lakou.kernel.errors import BadRequest, NotFound, TooLarge
 from lakou.territory.layers.features import RawFeature
 from lakou.territory.layers.projection import SYSTEMS, to_degrees
+from lakou.territory.layers.wkb import check_wkb
 
 MAX_BYTES = 2 * 2**30
 MAX_BLOB = 32 * 2**20
@@ -118,7 +119,9 @@ def _geometry(blob: object, epsg: int) -> tuple[dict[str, Any] | None, str]:
     if blob is None:
         return None, "pas de géométrie"
     try:
-        shape = shapely.from_wkb(wkb_of(blob))
+        wkb = wkb_of(blob)
+        check_wkb(wkb)
+        shape = shapely.from_wkb(wkb)
         shape = to_degrees(shapely.force_2d(shape), epsg)
         if not numpy.isfinite(shapely.get_coordinates(shape)).all():
             return None, "une coordonnée n'est pas un nombre fini"

@@ -21,6 +21,8 @@ def read_layer(
     Raises NotFound when it is not there, BadRequest and TooLarge when it cannot be read at all.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device has no end
+            raise NotFound(f"{path} is no file", place="FILE", hint="give a file")
         with path.open("rb") as file:
             head = file.read(len(geopackage.MAGIC))
         digest = _digest(path)
