@@ -73,9 +73,9 @@ def _table(connection: sqlite3.Connection, wanted: str) -> tuple[str, str, int]:
             f"The GeoPackage has {len(found)} tables of features", code="which_table", place="--table", hint=_few(names)
         )
     name, column, organization, code = found[names.index(wanted) if wanted else 0]
-    # A view would run what the file's author wrote.
-    kind = connection.execute("select type from sqlite_master where name = ?", (name,)).fetchone()
-    if kind is None or kind[0] != "table":
+    # A view would run what the file's author wrote, a virtual table code over data that the author made.
+    made = connection.execute("select type, sql from sqlite_master where name = ?", (name,)).fetchone()
+    if made is None or made[0] != "table" or "virtual" in str(made[1]).lower().split()[:2]:
         raise _refuse(f"{name} is no table")
     if str(organization).upper() != "EPSG" or code not in SYSTEMS:
         known = ", ".join(f"EPSG:{known}" for known in SYSTEMS)

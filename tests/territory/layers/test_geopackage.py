@@ -110,6 +110,25 @@ def test_a_view_in_place_of_the_table_is_not_run(tmp_path: Path) -> None:
         list(read_geopackage(path))
 
 
+def test_a_virtual_table_in_its_place_is_not_read(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.gpkg", 4326, [])
+    with sqlite3.connect(path) as connection:
+        connection.execute("drop table zones")
+        connection.execute("create virtual table zones using fts5(geom)")
+    connection.close()
+    with pytest.raises(BadRequest, match="no table"):
+        list(read_geopackage(path))
+
+
+def test_deep_nesting_is_told_and_the_other_features_are_read(tmp_path: Path) -> None:
+    header = b"GP\0\1" + struct.pack("<i", 4326)
+    deep = header + (b"\1" + struct.pack("<II", 7, 1)) * 100_000 + shapely.to_wkb(shapely.Point(0, 0))
+    good = blob(shapely.Point(-61, 14.6), 4326)
+    found = list(read_geopackage(make(tmp_path / "a.gpkg", 4326, [deep, good])))
+    assert "nested" in found[0].fault
+    assert found[1].geometry == {"type": "Point", "coordinates": [-61.0, 14.6]}
+
+
 def test_curves_are_told_one_by_one(tmp_path: Path) -> None:
     curve = b"GP\0\1" + struct.pack("<i", 4326) + b"\1" + struct.pack("<I", 8) + struct.pack("<I", 0)
     (one,) = read_geopackage(make(tmp_path / "a.gpkg", 4326, [curve]))
