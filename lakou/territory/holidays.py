@@ -6,6 +6,7 @@ know "FR" leave out. A *customary* day is one on which much is closed by use and
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Literal
@@ -61,6 +62,16 @@ def of_year(year: int, local: Iterable[Holiday] = ()) -> dict[str, str]:
             continue
         days[day] = f"{days[day]}, {holiday.name}" if day in days else holiday.name
     return dict(sorted(days.items()))
+
+
+def days_of(year: int, local: Iterable[Holiday], kind: Literal["legal", "customary"]) -> set[date]:
+    """The days of one kind in a year, national and local."""
+    days = set()
+    for holiday in (*NATIONAL, *local):
+        if holiday.kind == kind:
+            with contextlib.suppress(ValueError):  # 29 February
+                days.add(holiday.on(year))
+    return days
 
 
 def easter(year: int) -> date:

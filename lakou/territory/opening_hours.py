@@ -88,8 +88,11 @@ def read_week(text: str) -> Week | None:
     return Week(tuple(days.get(day, ()) for day in range(7)), holidays)
 
 
-def status_at(text: str, local: datetime, holidays: Collection[date]) -> Status | None:
-    """Open or closed at a local time; None when the text does not settle it, on a public holiday above all."""
+def status_at(text: str, local: datetime, holidays: Collection[date], unsure: Collection[date] = ()) -> Status | None:
+    """Open or closed at a local time; None when the text does not settle it, on a public holiday above all.
+
+    On `unsure` days much is closed by use and not by law: what is said of public holidays settles nothing then.
+    """
     week = read_week(text)
     if week is None:
         return None
@@ -97,6 +100,10 @@ def status_at(text: str, local: datetime, holidays: Collection[date]) -> Status 
     for back in (0, 1):
         day = local.date() - timedelta(days=back)
         spans = week.days[day.weekday()]
+        if back and all(end <= 1440 for _, end in (*spans, *(week.holidays or ()))):
+            continue  # nothing of yesterday reaches into today
+        if day in unsure:
+            return None
         if day in holidays:
             if week.holidays is None:
                 return None

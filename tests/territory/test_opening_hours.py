@@ -63,6 +63,14 @@ def test_what_is_said_of_holidays_settles_them() -> None:
     assert status_at(TEXT + "; PH 09:00-11:00", local, {local.date()}) == "open"
 
 
+def test_the_day_after_a_holiday_is_a_day_like_others() -> None:
+    local = datetime(2026, 2, 19, 10, tzinfo=UTC)
+    yesterday = {date(2026, 2, 18)}
+    assert status_at(TEXT, local, (), yesterday) == "open"
+    assert status_at(TEXT, local, yesterday) == "open"
+    assert status_at(TEXT, local, (), {local.date()}) is None
+
+
 def test_hours_past_midnight_belong_to_the_evening_before() -> None:
     assert status_at("Fr 20:00-02:00", datetime(2026, 11, 28, 1, tzinfo=UTC), ()) == "open"
     assert status_at("Fr 20:00-02:00", datetime(2026, 11, 28, 3, tzinfo=UTC), ()) == "closed"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from lakou.territory.holidays import days_of
 from lakou.territory.kinds import PLACES_BY_KEY
 from lakou.territory.models import Place
 from lakou.territory.opening_hours import in_french, status_at
@@ -133,8 +134,12 @@ def _position(longitude: float, latitude: float) -> str:
 
 
 def _now(text: str, profile: Profile, local: datetime) -> str:
-    days = {date.fromisoformat(day) for year in (local.year - 1, local.year) for day in profile.holidays_of(year)}
-    return {"open": "ouvert en ce moment", "closed": "fermé en ce moment", None: ""}[status_at(text, local, days)]
+    years = (local.year - 1, local.year)  # the evening before may still be open
+    legal, customary = (
+        set().union(*(days_of(year, profile.holiday, kind) for year in years)) for kind in ("legal", "customary")
+    )
+    status = status_at(text, local, legal, customary)
+    return {"open": "ouvert en ce moment", "closed": "fermé en ce moment", None: ""}[status]
 
 
 def _contacts(contacts: Mapping[str, str]) -> list[tuple[str, list[Link]]]:
