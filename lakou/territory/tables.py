@@ -223,6 +223,8 @@ def _plain(value: object) -> str:
             return ""
         case bool():
             return "true" if value else "false"
+        case float() if value.is_integer() and abs(value) < 1e15:  # a code that went through a spreadsheet: 97232.0
+            return str(int(value))
         case float():
             return repr(value)
     return str(value)

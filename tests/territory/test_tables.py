@@ -39,6 +39,11 @@ def test_json_rows_keep_their_text_numbers_and_inner_objects() -> None:
     assert row.text == data.decode()[2:-2]
 
 
+def test_a_whole_number_written_with_a_point_is_the_whole_number() -> None:
+    (row,) = read_table(b'[{"cp": 97232.0, "siret": 3.5600000063516e13, "lat": 14.5}]').rows
+    assert row.cells == {"cp": "97232", "siret": "35600000063516", "lat": "14.5"}
+
+
 def test_an_object_with_one_array_is_read_as_that_array() -> None:
     table = read_table(b'{"total": 2, "results": [{"id": "a"}, 7]}')
     assert [bool(row.fault) for row in table.rows] == [False, True]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lakou.kernel.errors import BadRequest, NotFound
+from lakou.kernel.errors import BadRequest, Conflict, NotFound
 from lakou.territory.importing import Prepared, prepare
 from lakou.territory.mediation.standard import NAMES
 from lakou.territory.mediation.write import write_csv, write_json
@@ -93,6 +93,17 @@ def test_only_changed_places_get_a_new_date() -> None:
     later = NOW + timedelta(days=1)
     actions.import_places(prepared=prepared(csv_of(ROW, OTHER.replace("Ti Lakou", "x"))), now=later)
     assert set(Place.objects.values_list("source_id", "updated")) == {("a-1", NOW), ("a-2", later)}
+
+
+def test_an_import_that_clashes_writes_nothing_at_all() -> None:
+    from lakou.territory import actions
+    from lakou.territory.models import Place
+
+    ready = prepared(csv_of(ROW, OTHER))
+    ready.drafts.append(ready.drafts[0])  # as if another import had made it meanwhile
+    with pytest.raises(Conflict):
+        actions.import_places(prepared=ready, now=NOW)
+    assert not Place.objects.exists()
 
 
 def test_places_that_left_the_file_stay_and_are_counted() -> None:
