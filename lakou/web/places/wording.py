@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from lakou.territory.holidays import days_of
 from lakou.territory.kinds import PLACES_BY_KEY
@@ -113,7 +114,7 @@ def say(place: Place, number: int, profile: Profile, local: datetime) -> Said:
         capacity=_capacity(place),
         source=str(place.properties.get("source", "")) or place.source,
         source_id=place.source_id,
-        updated=_day(place),
+        updated=_day(place, profile.zone),
     )
 
 
@@ -192,10 +193,9 @@ def _capacity(place: Place) -> str:
     return "inconnue" if place.kind in _HOLDING else ""
 
 
-def _day(place: Place) -> str:
+def _day(place: Place, zone: ZoneInfo) -> str:
     given = str(place.properties.get("date_maj", ""))
     try:
-        day = date.fromisoformat(given)
+        return f"donnée du {date.fromisoformat(given):%d/%m/%Y}"
     except ValueError:
-        day = place.updated.date()
-    return f"{day:%d/%m/%Y}"
+        return f"date de la donnée inconnue, importée le {place.updated.astimezone(zone):%d/%m/%Y}"

@@ -136,6 +136,13 @@ def test_what_is_not_known_is_said_to_be_unknown() -> None:
     assert "<svg" not in shown
 
 
+def test_a_place_off_the_map_and_without_a_date_says_so() -> None:
+    shown = page(f"/lieux/{make('Loin', longitude=2.35, latitude=48.85)}/")
+    assert "Hors de la carte de Le Lamentin" in shown
+    assert "<svg" not in shown
+    assert "date de la donnée inconnue, importée le 26/11/2026" in shown
+
+
 def test_hours_that_are_not_understood_are_shown_as_given_and_nobody_is_told_open() -> None:
     key = make("Espace", opening_hours="le matin en semaine")
     shown = page(f"/lieux/{key}/")
