@@ -104,7 +104,7 @@ def _difference(layer: LayerSource, checked: Checked) -> _Difference:
         zone = stored.pop(feature.key, None)
         if zone is None:
             new.append(Zone(layer_id=layer.key, key=feature.key, **values))
-        elif any(getattr(zone, name) != value for name, value in values.items()):
+        elif not all(_is_same(getattr(zone, name), value) for name, value in values.items()):
             for name, value in values.items():
                 setattr(zone, name, value)
             changed.append(zone)
@@ -152,3 +152,17 @@ def _zone_values(layer: LayerSource, feature: Feature) -> dict[str, Any]:
         "population": feature.population, "geometry": feature.geometry, "west": west, "south": south, "east": east,
         "north": north, "properties": feature.properties,
     }  # fmt: skip
+
+
+def _is_same(stored: Any, given: Any) -> bool:
+    """Whether two JSON values say the same. PostgreSQL gives 1e23 back as a whole number that is not quite equal."""
+    if stored == given:
+        return True
+    match stored, given:
+        case dict(), dict():
+            return stored.keys() == given.keys() and all(_is_same(stored[key], given[key]) for key in given)
+        case list(), list():
+            return len(stored) == len(given) and all(map(_is_same, stored, given))
+        case int() | float(), float():
+            return float(stored) == given
+    return False

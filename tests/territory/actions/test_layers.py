@@ -80,6 +80,14 @@ def test_the_same_file_again_changes_nothing_at_all(tmp_path: Path) -> None:
     assert layer.retrieved == NOW
 
 
+def test_numbers_of_any_size_in_the_fields_are_no_change_the_second_time(tmp_path: Path) -> None:
+    odd = {"grand": 1e23, "enorme": 1e300, "petit": 1e-300, "zero": -0.0, "liste": [1e25, {"a": 1.5}], "entier": 2**62}
+    assert counts(bring(tmp_path / "a.geojson", zone("A", **odd))) == (1, 0, 0, 0, 0)
+    assert counts(bring(tmp_path / "a.geojson", zone("A", **odd))) == (0, 0, 1, 0, 0)
+    changed = odd | {"liste": [1e25, {"a": 1.6}]}
+    assert counts(bring(tmp_path / "a.geojson", zone("A", **changed))) == (0, 1, 0, 0, 0)
+
+
 def test_a_new_state_replaces_zones_and_keeps_the_rows_that_stay(tmp_path: Path) -> None:
     bring(tmp_path / "a.geojson", zone("A"), zone("B"), zone("C"))
     before = {row[1]: row[0] for row in stored()}
