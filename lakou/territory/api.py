@@ -1,4 +1,4 @@
-"""`/api/places` and `/api/layers`: public reading for programs, paged by key, in JSON, GeoJSON and CSV.
+"""`/api/territory`, `/api/places`, `/api/layers`: public reading for programs, in JSON, GeoJSON and CSV, paged by key.
 
 Nothing is written here. Answers are the same for everybody, so any site may read them (CORS `*`, trust R14).
 """
@@ -10,12 +10,14 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from lakou.kernel import jsontext
 from lakou.kernel.errors import LakouError, MethodNotAllowed, NotFound
 from lakou.territory import asking, queries, render
 from lakou.territory.asking import MEDIA, ON_ZONES
+from lakou.territory.profile import load_profile
 
 View = Callable[..., HttpResponse]
 
@@ -40,6 +42,13 @@ def _answering(view: View) -> View:
         return response
 
     return answered
+
+
+@_answering
+def territory(request: HttpRequest) -> HttpResponse:
+    """`GET /api/territory`: the profile of the territory; `to_verify` marks what nobody has checked."""
+    asking.read(_parameters(request), known=())
+    return _json(render.profile_json(load_profile(settings.LAKOU_TERRITORY)))
 
 
 @_answering

@@ -31,6 +31,9 @@ def paths() -> Json:
     forms: Json = {MEDIA["geojson"]: {"schema": _GEOJSON}, "text/csv": {"schema": _TEXT}}
     pages, one = {MEDIA["json"]: {"schema": page}, **forms}, {MEDIA["json"]: {"schema": _PLACE}, **forms}
     return {
+        "/api/territory": _get(
+            "The profile of the territory", "readTerritory", {MEDIA["json"]: {"schema": {"type": "object"}}}, []
+        ),
         "/api/places": _get("A page of places", "listPlaces", pages, _named(ON_PLACES)),
         "/api/places/{key}": _get("One place", "readPlace", one, [key, *_named(("format",))], missing=True),
         "/api/layers": _get("All layers", "listLayers", {MEDIA["json"]: {"schema": listed}}, []),

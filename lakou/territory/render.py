@@ -11,10 +11,13 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from lakou.kernel import jsontext
 from lakou.territory.findings import guarded
 from lakou.territory.kinds import PLACES_BY_KEY
 from lakou.territory.models import Layer, Place, Zone
+from lakou.territory.profile import Profile
 
 Json = dict[str, Any]
 
@@ -77,6 +80,15 @@ def _cell(value: Any) -> str:
         case int():
             return str(value)
     return jsontext.encode(value).decode().strip('"')
+
+
+def profile_json(profile: Profile) -> Json:
+    """A profile without its drawing, tables in the plural."""
+    members: Json = msgspec.to_builtins(profile)
+    for drawn in ("outline", "label"):
+        del members[drawn]
+    plurals = {"commune": "communes", "organisation": "organisations", "hazard": "hazards", "holiday": "holidays"}
+    return {plurals.get(name, name): value for name, value in members.items()}
 
 
 def layer_json(layer: Layer) -> Json:

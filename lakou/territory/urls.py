@@ -6,6 +6,7 @@ from lakou.territory import api
 
 app_name = "territory"
 urlpatterns = [
+    path("territory", api.territory, name="territory"),
     path("places", api.places, name="places"),
     path("places/<int:key>", api.place, name="place"),
     path("layers", api.layers, name="layers"),

@@ -30,7 +30,7 @@ def test_nothing_of_sensorthings_is_lost_or_changed() -> None:
 
 def test_civic_paths_name_the_root_of_the_server() -> None:
     civic = {path: item for path, item in DOCUMENT["paths"].items() if path.startswith("/api/")}
-    assert set(civic) == {"/api/places", "/api/places/{key}", "/api/layers", "/api/layers/{key}"}
+    assert set(civic) == {"/api/territory", "/api/places", "/api/places/{key}", "/api/layers", "/api/layers/{key}"}
     assert all(item["servers"] == [{"url": "https://lakou.example.org"}] for item in civic.values())
 
 

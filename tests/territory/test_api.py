@@ -143,6 +143,15 @@ def test_layers_are_listed_with_provenance_and_given_as_geojson() -> None:
     assert [one["id"] for one in get("/api/layers/pprn?bbox=-60.5,14,-59.5,15").json()["features"]] == ["z1"]
 
 
+def test_the_profile_is_read_with_what_is_to_be_verified() -> None:
+    profile = get("/api/territory").json()
+    assert (profile["key"], profile["time_zone"]) == ("le-lamentin", "America/Martinique")
+    assert [one["code"] for one in profile["communes"]] == ["97213"]
+    assert all(one["to_verify"] for one in profile["hazards"])
+    assert "outline" not in profile
+    assert get("/api/territory?x=1", 400).json()["place"] == "x"
+
+
 def test_head_answers_without_a_body() -> None:
     answer = Client().head("/api/places")
     assert (answer.status_code, answer.content) == (200, b"")
