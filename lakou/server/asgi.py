@@ -22,10 +22,10 @@ from lakou.connectors.scheduler import Scheduler
 from lakou.identity import authority as identity
 from lakou.kernel import jsontext
 from lakou.kernel.errors import LakouError
-from lakou.sensorthings import http, openapi
+from lakou.sensorthings import http
 from lakou.sensorthings.mqtt import websocket
 from lakou.sensorthings.service import Service
-from lakou.server import clock, lifetime, metrics, processes, readiness, static, systemd
+from lakou.server import clock, describing, lifetime, metrics, processes, readiness, static, systemd
 from lakou.server.config import Config
 from lakou.server.proxies import Proxies
 from lakou.server.readiness import Readiness
@@ -113,7 +113,7 @@ class Dispatcher:
                 return
             await _send(send, 200, metrics.CONTENT_TYPE, page)
         else:
-            described = openapi.document(http.base_url(self._service, scope, dict(scope["headers"])))
+            described = describing.document(http.base_url(self._service, scope, dict(scope["headers"])))
             await _answer(send, 200, described)
 
     async def _pages(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,7 +12,19 @@ from rich.console import Console
 
 from lakou import __version__
 from lakou.kernel.errors import LakouError
-from lakou.server.commands import backup, check, connectors, demo, doctor, retention, serve, tokens
+from lakou.server.commands import (
+    backup,
+    check,
+    connectors,
+    demo,
+    doctor,
+    layers,
+    places,
+    retention,
+    serve,
+    territory,
+    tokens,
+)
 
 EXIT_CODES = {400: 2, 401: 5, 403: 5, 404: 3, 409: 3, 412: 3, 503: 4}
 
@@ -29,6 +41,9 @@ app.command()(demo.simulate)
 app.command()(serve.migrate)
 app.add_typer(tokens.app, name="token")
 app.add_typer(connectors.app, name="connector")
+app.add_typer(places.app, name="place")
+app.add_typer(layers.app, name="layer")
+app.add_typer(territory.app, name="territory")
 app.command()(doctor.doctor)
 app.command()(check.check)
 app.command("retention")(retention.retention_)

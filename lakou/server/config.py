@@ -32,6 +32,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     role: Role = "all"
     base_url: str | None = None
+    territory: str = "le-lamentin"
     allowed_hosts: tuple[str, ...] = ()
     max_connections: int = 2048
     max_connections_per_address: int = 256
@@ -82,6 +83,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("workers", "workers", "integer", "processes; more than one needs PostgreSQL", low=1, high=64),
     Option("role", "role", "choice", "what this process answers", choices=("all", "data", "civic")),
     Option("base_url", "base_url", "text", "address as seen from outside, when a proxy stands in front"),
+    Option("territory", "territory", "text", "the territory's profile: a built-in name, or a TOML file"),
     Option("allowed_hosts", "allowed_hosts", "list", "Host names that pages answer to (default: all)"),
     Option(
         "max_connections",

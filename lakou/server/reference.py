@@ -21,6 +21,10 @@ from lakou.server import cli
 from lakou.server.config import OPTIONS, Config
 from lakou.server.families import FAMILIES
 from lakou.server.readiness import CHECKS
+from lakou.territory import plain
+from lakou.territory.findings import CAUSES
+from lakou.territory.kinds import HAZARDS, LAYER_KINDS, PLACE_KINDS
+from lakou.territory.mediation import standard
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 MADE = "<!-- Made by `make docs` from the code; change it there. -->\n"
@@ -148,6 +152,46 @@ def metrics_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def territory_page() -> str:
+    """docs/reference/territory.md, from the tables of kinds, of causes and of the mediation standard."""
+    parts = [MADE, "# Places, layers and what an import says\n"]
+    for title, kinds in (("Kinds of places", PLACE_KINDS), ("Kinds of layers", LAYER_KINDS), ("Hazards", HAZARDS)):
+        parts.append(f"## {title}\n\n| key | label | icon |\n|---|---|---|")
+        parts.extend(f"| `{kind.key}` | {kind.label} | {kind.icon} |" for kind in kinds)
+        parts.append("")
+    parts.append(
+        "Icons are names of drawings of Maki and Temaki (CC0). A profile names its hazards by these keys; facts of a "
+        "profile marked `to_verify` rest on general knowledge.\n"
+    )
+    parts.append("## Findings\n")
+    parts.append(
+        "An error keeps the row or feature out and the report holds it whole; a warning lets it in. Texts are French, "
+        "for whoever looks after the data.\n\n| code | severity | text |\n|---|---|---|"
+    )
+    parts.extend(f"| `{cause.code}` | {cause.severity} | {_cell(cause.text)} |" for cause in CAUSES.values())
+    parts.append(f"\n## Columns of the mediation standard {standard.VERSION}\n")
+    parts.append("| column | required | what is checked |\n|---|---|---|")
+    parts.extend(f"| `{one.name}` | {'yes' if one.required else ''} | {_checked(one)} |" for one in standard.COLUMNS)
+    parts.append("\n## Columns of plain tables of places\n\n| column | also |\n|---|---|")
+    parts.extend(f"| `{name}` | {', '.join(f'`{alias}`' for alias in also)} |" for name, also in plain.COLUMNS.items())
+    return "\n".join(parts) + "\n"
+
+
+def _checked(column: standard.Column) -> str:
+    said = []
+    if column.pattern is not None:
+        said.append("`" + column.pattern.pattern.replace("|", "\\|") + "`, whole")
+    if column.longest:
+        said.append(f"at most {column.longest} characters")
+    if column.values:
+        said.append("listed: " + "; ".join(column.values))
+    elif column.form != "text":
+        said.append(column.form)
+    if column.is_list:
+        said.append("several, joined by `\\|`")
+    return ", ".join(said)
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").rstrip(".")
 
@@ -157,6 +201,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
     "errors.md": errors_page,
     "metrics.md": metrics_page,
+    "territory.md": territory_page,
 }
 
 

@@ -16,6 +16,7 @@ from lakou.server import secretfile
 from lakou.server.databases import civic_database
 
 CONFIG = configuration.current()
+LAKOU_TERRITORY = CONFIG.territory
 
 SECRET_KEY = secretfile.secret_key(CONFIG.data_dir)
 DEBUG = False
@@ -27,6 +28,7 @@ ASGI_APPLICATION = None
 INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "lakou.identity",
+    "lakou.territory",
     "lakou.connectors",
     "lakou.web",
 ]

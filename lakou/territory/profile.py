@@ -1,7 +1,8 @@
-"""The small profile of a territory: name, place, time zone, languages and schematic outlines, from TOML.
+"""The profile of a territory: name, place, time zone, languages, communes, organisations, hazards, holidays, from TOML.
 
-A profile is a value read once; pages draw their map and write their times from it. Built-in profiles lie in
-`profiles/`; a site names its own file instead.
+A profile is a value read once; pages draw their map and write their times from it, imports compare with it. Built-in
+profiles lie in `profiles/`; a site names its own file instead. `to_verify` marks facts that rest on general knowledge:
+they are shown as such until somebody has checked them.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from lakou.kernel.errors import BadRequest, NotFound
+from lakou.territory import holidays
+from lakou.territory.holidays import Holiday
 
 BUILT_IN = Path(__file__).parent / "profiles"
 
 Point = tuple[float, float]
+OrganisationKind = Literal["commune", "epci", "ctm", "region", "department", "state", "association", "company"]
 
 
 class Outline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,8 +40,37 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: Point
 
 
+class Commune(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A commune by its INSEE code (never its postal code), with the key of its EPCI. Population None: unknown."""
+
+    code: str
+    name: str
+    epci: str = ""
+    population: int | None = None
+    to_verify: bool = False
+
+
+class Organisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who has a part in this territory. `siren` has nine digits, or is empty when not known."""
+
+    key: str
+    name: str
+    kind: OrganisationKind
+    siren: str = ""
+    web: str = ""
+    to_verify: bool = False
+
+
+class HazardNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A hazard of this territory, by its key in `kinds.HAZARDS`, with what is particular to it here."""
+
+    key: str
+    note: str = ""
+    to_verify: bool = False
+
+
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A territory. `bounds` is west, south, east, north in degrees (WGS 84)."""
+    """A territory. `bounds` is west, south, east, north in degrees (WGS 84); `sources` tell of its facts."""
 
     key: str
     name: str
@@ -47,13 +80,22 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     centre: Point
     bounds: tuple[float, float, float, float]
     insee: str = ""
+    sources: tuple[str, ...] = ()
     outline: tuple[Outline, ...] = ()
     label: tuple[Label, ...] = ()
+    commune: tuple[Commune, ...] = ()
+    organisation: tuple[Organisation, ...] = ()
+    hazard: tuple[HazardNote, ...] = ()
+    holiday: tuple[Holiday, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:
         """The time zone in which this territory reads its clocks."""
         return ZoneInfo(self.time_zone)
+
+    def holidays_of(self, year: int) -> dict[str, str]:
+        """Public holidays of a year, national and local: name by ISO date, in the order of the year."""
+        return holidays.of_year(year, self.holiday)
 
 
 @cache
@@ -77,38 +119,31 @@ def known_profiles() -> list[str]:
     return sorted(path.stem for path in BUILT_IN.glob("*.toml"))
 
 
-def read_profile(data: bytes) -> Profile:
-    """TOML bytes to a checked profile. Raises BadRequest `profile_invalid`."""
+def decode_profile(data: bytes) -> Profile:
+    """TOML bytes to a profile of which only the shape is checked. Raises BadRequest `profile_invalid`."""
     try:
-        profile = msgspec.toml.decode(data, type=Profile)
+        return msgspec.toml.decode(data, type=Profile)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
         raise BadRequest(
             f"The territory's profile cannot be read: {error}",
             code="profile_invalid",
             hint="Compare it with lakou/territory/profiles/le-lamentin.toml.",
         ) from error
-    _check(profile)
+
+
+def read_profile(data: bytes) -> Profile:
+    """TOML bytes to a checked profile. Raises BadRequest `profile_invalid` for the first thing that is wrong."""
+    from lakou.territory.profile_rules import problems  # it is about the types of this file
+
+    profile = decode_profile(data)
+    for problem in problems(profile):
+        raise BadRequest(
+            f"The territory's profile has a wrong value for {problem.place}",
+            place=problem.place,
+            hint=problem.hint,
+            code="profile_invalid",
+        )
     return profile
-
-
-def _check(profile: Profile) -> None:
-    west, south, east, north = profile.bounds
-    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-        raise _invalid("bounds", "west, south, east, north in degrees, in this order")
-    if not (west <= profile.centre[0] <= east and south <= profile.centre[1] <= north):
-        raise _invalid("centre", "longitude, latitude, inside the bounds")
-    if any(len(shape.points) < 2 for shape in profile.outline):
-        raise _invalid("outline", "at least two points each")
-    try:
-        _ = profile.zone
-    except (ZoneInfoNotFoundError, ValueError):
-        raise _invalid("time_zone", "a name of the IANA list, such as America/Martinique") from None
-
-
-def _invalid(place: str, hint: str) -> BadRequest:
-    return BadRequest(
-        f"The territory's profile has a wrong value for {place}", place=place, hint=hint, code="profile_invalid"
-    )
 
 
 def _unknown(name: str) -> NotFound:

@@ -134,19 +134,29 @@ def draw_map(profile: Profile, things: Sequence[ThingState]) -> MapDrawing:
         spots = spread(spots, WIDTH, projection.height)
     markers = [_marker(thing, true, spot) for (thing, true), spot in zip(inside, spots, strict=True)]
     return MapDrawing(
-        width=_short(WIDTH),
-        height=_short(projection.height),
+        width=short(WIDTH),
+        height=short(projection.height),
         bounds=",".join(str(edge) for edge in profile.bounds),
-        shapes=tuple(
-            Shape(outline.kind, outline.name, _path(projection, outline.points, closed=outline.kind != "river"))
-            for outline in profile.outline
-        ),
-        texts=tuple(
-            Text(label.kind, label.name, *(_short(at) for at in projection.point(*label.at))) for label in profile.label
-        ),
+        shapes=shapes_of(profile, projection),
+        texts=texts_of(profile, projection),
         markers=tuple(markers),
         outside=outside,
         unplaced=unplaced,
+    )
+
+
+def shapes_of(profile: Profile, projection: Projection) -> tuple[Shape, ...]:
+    """The profile's outlines as paths."""
+    return tuple(
+        Shape(outline.kind, outline.name, _path(projection, outline.points, closed=outline.kind != "river"))
+        for outline in profile.outline
+    )
+
+
+def texts_of(profile: Profile, projection: Projection) -> tuple[Text, ...]:
+    """The profile's names of places at their points."""
+    return tuple(
+        Text(label.kind, label.name, *(short(at) for at in projection.point(*label.at))) for label in profile.label
     )
 
 
@@ -183,18 +193,19 @@ def _marker(thing: ThingState, true: tuple[float, float], spot: tuple[float, flo
         number=thing.number,
         name=thing.name,
         state=thing.state,
-        x=_short(spot[0]),
-        y=_short(spot[1]),
-        true_x=_short(true[0]),
-        true_y=_short(true[1]),
+        x=short(spot[0]),
+        y=short(spot[1]),
+        true_x=short(true[0]),
+        true_y=short(true[1]),
         is_moved=math.dist(spot, true) > 1.0,
     )
 
 
 def _path(projection: Projection, points: Iterable[tuple[float, float]], *, closed: bool) -> str:
-    steps = [" ".join(_short(at) for at in projection.point(*point)) for point in points]
+    steps = [" ".join(short(at) for at in projection.point(*point)) for point in points]
     return "M" + "L".join(steps) + ("Z" if closed else "")
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """A length on the drawing, to a tenth of a unit."""
     return f"{value:.1f}".removesuffix(".0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from lakou.web import views
 
@@ -10,4 +10,5 @@ app_name = "web"
 urlpatterns = [
     path("", views.home, name="home"),
     path("poste", views.poste, name="poste"),
+    path("lieux/", include("lakou.web.places.urls")),
 ]

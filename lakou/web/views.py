@@ -56,8 +56,8 @@ async def poste(request: HttpRequest) -> HttpResponse:
 
 async def _page(request: HttpRequest, template: str, *, numeral: int, flux: str | None) -> HttpResponse:
     now_s = time.time()
-    profile = _profile()
-    context = _common(request, profile, now_s)
+    profile = site_profile()
+    context = common(request, profile, now_s)
     status = 200
     try:
         service = get_service()
@@ -67,7 +67,7 @@ async def _page(request: HttpRequest, template: str, *, numeral: int, flux: str 
         context |= {"error": error, "network": None}
         response = render(request, "web/unavailable.html", context, status=503)
         response["Retry-After"] = "5"
-        return _fresh_only(response)
+        return fresh_only(response)
     if flux is not None and day is None:
         context["unknown_flux"] = True
         status = 404
@@ -80,10 +80,11 @@ async def _page(request: HttpRequest, template: str, *, numeral: int, flux: str 
         "previous_page": _link(request, page=numeral - 1) if numeral > 1 else "",
         "next_page": _link(request, page=numeral + 1) if numeral < network.pages else "",
     }
-    return _fresh_only(render(request, template, context, status=status))
+    return fresh_only(render(request, template, context, status=status))
 
 
-def _common(request: HttpRequest, profile: Profile, now_s: float) -> dict[str, object]:
+def common(request: HttpRequest, profile: Profile, now_s: float) -> dict[str, object]:
+    """What the frame of every page needs: territory, theme, clock, addresses."""
     theme = request.GET.get("theme", "")
     theme = theme if theme in THEMES else ""
     return {
@@ -145,7 +146,8 @@ def _identifier(text: str | None) -> int:
     return int(text) if int(text) <= LARGEST_ID else 0
 
 
-def _profile() -> Profile:
+def site_profile() -> Profile:
+    """The profile of the territory that this site serves."""
     return load_profile(getattr(settings, "LAKOU_TERRITORY", "le-lamentin"))
 
 
@@ -154,7 +156,8 @@ def _has_font() -> bool:
     return (Path(__file__).parent / "static" / "vendor" / "font.css").is_file()
 
 
-def _fresh_only(response: HttpResponse) -> HttpResponse:
+def fresh_only(response: HttpResponse) -> HttpResponse:
+    """The answer, never to be kept by a browser or a proxy."""
     # A kept copy would show old values as the state of now.
     response["Cache-Control"] = "no-store"
     return response

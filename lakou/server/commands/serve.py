@@ -10,6 +10,7 @@ from rich.console import Console
 from lakou.server import compose, databases, processes
 from lakou.server.commands import options
 from lakou.server.config import Config
+from lakou.territory.profile import load_profile
 
 err = Console(stderr=True, highlight=False)
 
@@ -47,6 +48,7 @@ def start(config: Config, beside: Callable[[], AbstractContextManager[None]] = n
 
     `beside` is entered once all that is sure, and left when the server has stopped.
     """
+    load_profile(config.territory)  # every page needs it: a wrong one is told now
     with processes.bind(config.host, config.port) as listener:
         processes.check_mqtt_port(config)
         compose.load_django(config)

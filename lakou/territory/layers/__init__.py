@@ -1,0 +1,1 @@
+"""Files of zones: GeoJSON and GeoPackage to checked features in WGS 84."""

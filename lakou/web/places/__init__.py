@@ -1,0 +1,1 @@
+"""The public pages of places that matter: the list with its map, and one place."""
