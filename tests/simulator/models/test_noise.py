@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakou.simulator import noise
+from lakou.simulator.models import noise
 
 seeds = st.integers(min_value=0, max_value=10_000)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lakou.simulator import tide
+from lakou.simulator.models import tide
 
 NOW_S = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lakou.simulator import sun
+from lakou.simulator.models import sun
 
 
 @pytest.mark.parametrize(
