@@ -121,6 +121,9 @@ class Director:
         ends_s = last.zero_s + wanted.duration_s if last else 0.0
         if last and last.name == wanted.name and not rewrite and (latest_s < ends_s or wanted.name == USUAL):
             self.scenario = wanted
+            # By the file that is given now: a stored name only leads to the product's own scenarios.
+            world = scenarios.make_world(wanted, seed=self.seed, zero_s=last.zero_s)
+            self.timeline.add(last._replace(world=world))
             self.clock.set(latest_s if speed > 1.0 and latest_s < ends_s else self._wall())
             self.clock.speed = checked_speed(speed)
             self.counted_from_s = max(latest_s, last.from_s)
@@ -209,12 +212,10 @@ class Director:
             feed.live_from_s = min(feed.live_from_s, to_s)
             feed.filled_from_s = min(feed.filled_from_s, to_s + 0.5)
 
-        import time as T; t0=T.time()
         ahead = [(gateway.client, feed) for gateway in self.gateways for feed in gateway.feeds]
         await asyncio.gather(*(remove(client, feed) for client, feed in ahead if feed.sent_until_s > to_s))
         await self._client.remove_after(self._stage.datastream_id, after)
         self.live_from_s = min(self.live_from_s, to_s)
-        print("REWIND", T.time()-t0, len(ahead))
 
     async def _remember(self) -> None:
         """Keep the timeline at the service, in the stage's properties, for the next run."""

@@ -87,7 +87,10 @@ async def played(settings: Settings) -> AsyncIterator[Director]:
     """A run that goes on beside the test."""
     stop = asyncio.Event()
     async with opened(settings, stop, FastWall()) as director:
+        here = asyncio.current_task()
         working = asyncio.create_task(direct(director, settings, stop))
+        # A run that fails ends the test that waits for it.
+        working.add_done_callback(lambda _: None if stop.is_set() or here is None else here.cancel())
         try:
             yield director
         finally:
