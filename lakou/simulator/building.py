@@ -83,6 +83,7 @@ class Builder:
         if any(missing.values()):
             await asyncio.gather(*(self._make(group, wanted) for group, wanted in missing.items()))
             known = await self._known()
+        await self._mend(devices, known)
         waypoints = await self._waypoints() if WAYPOINT_GROUP in by_group else {}
         streams = known[1]
         return {
@@ -94,12 +95,12 @@ class Builder:
             for group, of_group in by_group.items()
         }
 
-    async def _known(self) -> tuple[set[str], dict[str, Found]]:
-        """Keys of the Things, and Datastreams by their key."""
-        things: set[str] = set()
+    async def _known(self) -> tuple[dict[str, object], dict[str, Found]]:
+        """Ids of the Things, and Datastreams, by their key."""
+        things: dict[str, object] = {}
         streams: dict[str, Found] = {}
         for thing in await self._clients[STAGE_GROUP].listed("Things", bodies.KEY_PREFIX, _STREAMS):
-            things.add(thing["properties"]["key"])
+            things[thing["properties"]["key"]] = thing["@iot.id"]
             for stream in thing["Datastreams"]:
                 extent = stream.get("phenomenonTime")
                 start, end = parse_time_value(extent) if extent else (None, None)
@@ -114,6 +115,18 @@ class Builder:
         client = self._clients[group]
         for device in devices:
             await client.create("/Things", bodies.thing_body(device, self._property_ids))
+
+    async def _mend(self, devices: tuple[Device, ...], known: tuple[dict[str, object], dict[str, Found]]) -> None:
+        """Make Datastreams that are missing: a renewal may have been cut between removing and making."""
+        for device in devices:
+            for flow in device.flows:
+                key = f"{bodies.KEY_PREFIX}{device.key}/{flow.key}"
+                if key not in known[1]:
+                    client = self._clients[device.group]
+                    body = bodies.datastream_body(device, flow, self._property_ids[flow.observed.key])
+                    thing_id = known[0][bodies.KEY_PREFIX + device.key]
+                    made = await client.create(f"/Things({thing_id})/Datastreams", body)
+                    known[1][key] = Found(made, None, None)
 
     async def _waypoints(self) -> dict[str, tuple[object, ...]]:
         client = self._clients[WAYPOINT_GROUP]
@@ -153,3 +166,13 @@ def _feed(
         live_from_s + 0.5 if earliest_s is None else min(earliest_s, live_from_s + 0.5),
         waypoints[flow.moving[0].key] if flow.moving else (),
     )
+
+
+async def renew_datastream(client: Client, feed: Feed) -> object:
+    """Remove a Datastream with its Observations, and make it anew with the same Sensor; gives its new id."""
+    links = "Thing($select=id),Sensor($select=id),ObservedProperty($select=id)"
+    old = await client.read(f"/Datastreams({feed.datastream_id})?$select=id&$expand={links}")
+    body = bodies.datastream_body(feed.device, feed.flow, old["ObservedProperty"]["@iot.id"])
+    await client.remove(f"/Datastreams({feed.datastream_id})")
+    body["Sensor"] = {"@iot.id": old["Sensor"]["@iot.id"]}
+    return await client.create(f"/Things({old['Thing']['@iot.id']})/Datastreams", body)

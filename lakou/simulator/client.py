@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -45,6 +47,7 @@ class Client:
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(30.0, connect=5.0),
             transport=transport,
+            verify=_tls(),
             # The service is named by the caller; a proxy of the environment would only stand in the way.
             trust_env=False,
         )
@@ -86,6 +89,10 @@ class Client:
     async def change(self, path: str, body: Json) -> None:
         """PATCH an entity."""
         await self._send("PATCH", path, body)
+
+    async def remove(self, path: str) -> None:
+        """DELETE an entity."""
+        await self._send("DELETE", path)
 
     async def remove_after(self, datastream_id: object, instant: str) -> None:
         """Delete the Observations of a Datastream whose phenomenonTime is after an ISO instant."""
@@ -138,6 +145,12 @@ class Client:
         except TimeoutError:
             return
         raise Stopped
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One context for all clients: reading the certificates takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def _refuse(answer: httpx.Response) -> None:

@@ -1,8 +1,8 @@
 """The director of a run: which scenario plays, from when, at which speed; the marks of what was played.
 
 Two promises hold whatever is asked (decision 8): no instant lies ahead of the present, and no instant gets two values.
-A play that begins before what was already written needs `rewrite`: the simulated sensors' Observations after its
-beginning are deleted first, through the public API.
+A play that begins before what was already written needs `rewrite`: the simulated Datastreams are removed and made anew
+first, through the public API.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from lakou.kernel.errors import BadRequest, Conflict
 from lakou.kernel.time import SECOND, format_instant, parse_instant
 from lakou.simulator import scenario as scenarios
-from lakou.simulator.building import Stage
+from lakou.simulator.building import Stage, renew_datastream
 from lakou.simulator.client import Client, Json
 from lakou.simulator.clock import Clock, checked_speed
 from lakou.simulator.feeds import Feed
@@ -33,6 +33,7 @@ USUAL = "ordinaire"
 INJECTS_S = 1.0
 FAST_INJECTS_S = 0.1
 KEPT_SEGMENTS = 20
+AT_ONCE = 8
 # So much of the present is live from the first start on; a longer period does not exist.
 LIVE_S = 1800
 
@@ -147,7 +148,7 @@ class Director:
                         f"{wanted.name} at ×{speed:g} begins at {instant(begin_s)}, and the simulated sensors have "
                         f"written up to {instant(latest_s)}",
                         place="rewrite",
-                        hint="add --rewrite (what they wrote after its beginning is deleted first), or play it at ×1",
+                        hint="add --rewrite (what they wrote is removed first), or play it at ×1",
                     )
                 await self._rewind(begin_s)
             self._begin(wanted, begin_s, begin_s)
@@ -201,21 +202,18 @@ class Director:
             feed.acknowledged = 0
 
     async def _rewind(self, to_s: float) -> None:
-        """Delete what the simulated sensors wrote after an instant."""
-        after = instant(to_s)
-        gate = asyncio.Semaphore(4)
+        """Remove what the simulated sensors wrote, and make their Datastreams anew: the past is filled again behind."""
+        gate = asyncio.Semaphore(AT_ONCE)
 
-        async def remove(client: Client, feed: Feed) -> None:
+        async def renew(client: Client, feed: Feed) -> None:
             async with gate:
-                await client.remove_after(feed.datastream_id, after)
-            feed.sent_until_s = min(feed.sent_until_s, to_s)
-            feed.live_from_s = min(feed.live_from_s, to_s)
-            feed.filled_from_s = min(feed.filled_from_s, to_s + 0.5)
+                feed.datastream_id = await renew_datastream(client, feed)
+            feed.sent_until_s = feed.live_from_s = to_s
+            feed.filled_from_s = to_s + 0.5
 
-        ahead = [(gateway.client, feed) for gateway in self.gateways for feed in gateway.feeds]
-        await asyncio.gather(*(remove(client, feed) for client, feed in ahead if feed.sent_until_s > to_s))
-        await self._client.remove_after(self._stage.datastream_id, after)
-        self.live_from_s = min(self.live_from_s, to_s)
+        await asyncio.gather(*(renew(gateway.client, feed) for gateway in self.gateways for feed in gateway.feeds))
+        await self._client.remove_after(self._stage.datastream_id, instant(to_s))
+        self.live_from_s = to_s
 
     async def _remember(self) -> None:
         """Keep the timeline at the service, in the stage's properties, for the next run."""

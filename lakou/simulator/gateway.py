@@ -37,6 +37,7 @@ class Stage(Protocol):
     clock: Clock
     timeline: Timeline
     counted_from_s: float
+    live_from_s: float
 
     @property
     def counted_until_s(self) -> float: ...
@@ -66,13 +67,13 @@ class Gateway:
         # Held while a batch is under way: who changes marks waits for it.
         self.busy = asyncio.Lock()
 
-    async def run(self, history_from_s: float) -> None:
-        """Send until Stopped."""
+    async def run(self, history_s: float) -> None:
+        """Send until Stopped; `history_s` of what lies before the live part is filled behind."""
         while True:
             async with self.busy:
                 sent = await self.send_due()
                 if not sent:
-                    sent = await self.send_behind(history_from_s)
+                    sent = await self.send_behind(self._stage.live_from_s - history_s)
             # Waiting and idle gateways sleep; a busy one only lets the others take their turn.
             fast = self._stage.clock.speed > 1.0
             await self.client.pause(0.0 if sent and fast else FAST_TICK_S if fast or sent else TICK_S)

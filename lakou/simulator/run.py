@@ -73,8 +73,7 @@ async def opened(
 
 async def direct(director: Director, settings: Settings, stop: asyncio.Event) -> None:
     """Every gateway, the injects and the control side by side; the first one that fails ends all."""
-    history_from_s = director.live_from_s - settings.history_s
-    work: list[Coroutine[Any, Any, None]] = [gateway.run(history_from_s) for gateway in director.gateways]
+    work: list[Coroutine[Any, Any, None]] = [gateway.run(settings.history_s) for gateway in director.gateways]
     work.append(director.tell())
     server = None
     if settings.control_port is not None and settings.credentials.control:

@@ -47,7 +47,7 @@ Sensors = Annotated[int, typer.Option("--sensors", help="How many simulated devi
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same network and the same values")]
 Rewrite = Annotated[
     bool,
-    typer.Option("--rewrite", help="Delete what the simulated devices wrote after the beginning of a faster play"),
+    typer.Option("--rewrite", help="Remove what the simulated devices wrote, when a faster play begins before that"),
 ]
 
 
