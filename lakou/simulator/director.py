@@ -137,7 +137,7 @@ class Director:
         when that is before what was written.
         """
         checked_speed(speed)
-        async with self._still():
+        async with self.still():
             begin_s = await self._whole_second(self._wall() - wanted.duration_s * (1.0 - 1.0 / speed))
             if latest_s is None:
                 latest_s = max((feed.sent_until_s for feed in self.feeds()), default=0.0)
@@ -161,7 +161,7 @@ class Director:
         """Go to an instant of the scenario. Back: the same values are sent again. Ahead of the present: the scenario
         is moved so that the present is that instant, and a new segment begins.
         """
-        async with self._still():
+        async with self.still():
             segment = self.timeline.current
             if at_s < segment.from_s:
                 raise Conflict(
@@ -229,7 +229,7 @@ class Director:
         await self._client.change(f"/Things({self._stage.thing_id})", {"properties": properties})
 
     @contextlib.asynccontextmanager
-    async def _still(self) -> AsyncIterator[None]:
+    async def still(self) -> AsyncIterator[None]:
         """One change at a time, and none while a gateway has a batch under way."""
         async with self._changing, contextlib.AsyncExitStack() as stack:
             for gateway in self.gateways:

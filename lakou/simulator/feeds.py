@@ -58,11 +58,10 @@ class Feed:
     def planned(self, timeline: Timeline, start_s: float, end_s: float) -> list[int]:
         """The instants in (start, end] for which the device measures."""
         site = self.device.site
-        return [
-            moment
-            for moment in self.instants(start_s, end_s)
-            if not timeline.world_at(moment).fails("silence", site, moment)
-        ]
+        moments = self.instants(start_s, end_s)
+        if not any(segment.world.spans("silence", site) for segment in timeline.segments):
+            return moments
+        return [moment for moment in moments if not timeline.world_at(moment).fails("silence", site, moment)]
 
     def value(self, timeline: Timeline, moment: int) -> Value:
         """The result at an instant."""

@@ -86,13 +86,24 @@ def _spot(seed: int, key: str, place: str = "") -> tuple[Point, str]:
     return point, nearest(point)
 
 
+_RIVER_SITES = {
+    "lezarde-amont": "gue-desirade",
+    "lezarde-aval": "pont-rn1",
+    "blanche": "blanche",
+    "petite-riviere": "petite-riviere",
+    "gondeau": "riviere-gondeau",
+    "calecon": "calecon",
+    "longvilliers": "longvilliers",
+    "carrere": "carrere",
+}
+
+
 def _river(seed: int, number: int) -> Device:
-    keys = list(REACHES)
+    keys = list(_RIVER_SITES)
     reach = REACHES[keys[number % len(keys)]]
     again = number // len(keys)
     key = f"{reach.key}-{again + 1}" if again else reach.key
-    named = {"lezarde-amont": "gue-desirade", "lezarde-aval": "pont-rn1"}.get(reach.key, "") if not again else ""
-    point, place = _spot(seed, key, named)
+    point, place = _spot(seed, key, "" if again else _RIVER_SITES[reach.key])
     flows = (
         _flow("niveau", "niveau", "Radar de niveau", 60, partial(readings.level, reach.key, key)),
         _flow("debit", "debit", "Courbe de tarage", 300, partial(readings.discharge, reach.key)),
@@ -140,7 +151,7 @@ def _accelerometer(seed: int, number: int) -> Device:
     sensor = "Accéléromètre MEMS triaxial"
     flows = (
         _flow("pga", "pga", sensor, 20, partial(readings.pga, key, point)),
-        _flow("intensite", "intensite-sismique", "Loi B3", 20, partial(readings.felt, key, point)),
+        _flow("intensite", "intensite-sismique", "Loi B3", 60, partial(readings.felt, key, point)),
     )
     name = f"Accéléromètre {'lycée' if word == 'lycee' else word}"
     return Device(key, name, "Accéléromètre de bâtiment public.", place, "sol", "sol", point, flows)
@@ -177,7 +188,7 @@ def _weather(seed: int, number: int) -> Device:
         )
     )
     name = f"Station météo {number + 1}" if number else "Station météo de l'aéroport"
-    return Device(key, name, "Station météorologique.", place, "meteo", "littoral", point, flows)
+    return Device(key, name, "Station météorologique.", place, "meteo", "hydro", point, flows)
 
 
 def _air(seed: int, number: int) -> Device:

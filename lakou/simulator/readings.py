@@ -17,6 +17,7 @@ from lakou.simulator.world import Site, World
 Value = float | int | str | dict[str, object]
 
 PGA_SPAN_S = 20.0
+FELT_SPAN_S = 60.0
 CM_S2_A_MG = quake.G_CM_S2 / 1000.0
 
 
@@ -48,18 +49,16 @@ def sea(key: str, point: Point, further: tuple[Leg, ...], world: World, time_s: 
     return round(true + 0.006 * gauss(world.seed, f"sea/{key}", int(time_s // 10)), 3)
 
 
-def _pga(key: str, point: Point, world: World, time_s: float) -> float:
-    return quake.pga_cm_s2(world.seed, key, point, time_s - PGA_SPAN_S, time_s, world.quakes)
-
-
 def pga(key: str, point: Point, world: World, time_s: float) -> Value:
     """Peak ground acceleration of the last 20 s, in cm/s²."""
-    return float(f"{_pga(key, point, world, time_s):.3g}")
+    peak = quake.pga_cm_s2(world.seed, key, point, time_s - PGA_SPAN_S, time_s, world.quakes)
+    return float(f"{peak:.3g}")
 
 
 def felt(key: str, point: Point, world: World, time_s: float) -> Value:
-    """Felt intensity of the last 20 s (MSK)."""
-    return round(quake.intensity(_pga(key, point, world, time_s) / CM_S2_A_MG), 1)
+    """Felt intensity of the last minute (MSK)."""
+    peak = quake.pga_cm_s2(world.seed, key, point, time_s - FELT_SPAN_S, time_s, world.quakes)
+    return round(quake.intensity(peak / CM_S2_A_MG), 1)
 
 
 def slope_velocity(key: str, point: Point, world: World, time_s: float) -> Value:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from lakou.simulator.director import Director, instant
+from lakou.simulator.feeds import Feed
 from lakou.simulator.gateway import Gateway
 
 AT_ONCE = 8
@@ -35,28 +36,26 @@ async def make_report(director: Director) -> Report:
 
     Call it when the play has ended or is paused: while it runs, what is under way is counted as kept.
     """
-    start_s, end_s = director.counted_from_s, min(director.clock.now_s, director.counted_until_s)
-    report = Report(instant(start_s), instant(end_s))
-    gate = asyncio.Semaphore(AT_ONCE)
+    # Nothing moves while it is counted, and no change of the clock comes between.
+    async with director.still():
+        start_s, end_s = director.counted_from_s, min(director.clock.now_s, director.counted_until_s)
+        report = Report(instant(start_s), instant(int(end_s)))
+        gate = asyncio.Semaphore(AT_ONCE)
 
-    async def count(gateway: Gateway, number: int) -> None:
-        feed = gateway.feeds[number]
-        due = len(feed.planned(director.timeline, start_s, end_s))
-        sent = len(feed.planned(director.timeline, start_s, min(feed.sent_until_s, end_s)))
-        async with gate:
-            stored = await gateway.client.count(feed.datastream_id, instant(start_s), instant(int(end_s)))
-        acknowledged = feed.acknowledged
-        report.planned += due
-        report.acknowledged += acknowledged
-        report.stored += stored
-        report.kept += due - sent
-        if not due == acknowledged == stored:
-            name = f"{feed.device.key}/{feed.flow.key}"
-            report.wrong.append(f"{name}: {due} planned, {acknowledged} acknowledged, {stored} stored")
+        async def count(gateway: Gateway, feed: Feed) -> None:
+            due = len(feed.planned(director.timeline, start_s, end_s))
+            sent = len(feed.planned(director.timeline, start_s, min(feed.sent_until_s, end_s)))
+            async with gate:
+                stored = await gateway.client.count(feed.datastream_id, report.start, report.end)
+            report.planned += due
+            report.acknowledged += feed.acknowledged
+            report.stored += stored
+            report.kept += due - sent
+            if not due == feed.acknowledged == stored:
+                name = f"{feed.device.key}/{feed.flow.key}"
+                report.wrong.append(f"{name}: {due} planned, {feed.acknowledged} acknowledged, {stored} stored")
 
-    for gateway in director.gateways:
-        # Nothing moves while one gateway is counted.
-        async with gateway.busy:
-            await asyncio.gather(*(count(gateway, number) for number in range(len(gateway.feeds))))
-        report.refused += gateway.tally.refused
+        counting = (count(gateway, feed) for gateway in director.gateways for feed in gateway.feeds)
+        await asyncio.gather(*counting)
+        report.refused = sum(gateway.tally.refused for gateway in director.gateways)
     return report

@@ -157,8 +157,9 @@ def names() -> list[str]:
 
 def load(name: str) -> Scenario:
     """A scenario of the product by name, or of a file by its path (`….yaml`). Raises BadRequest with the place."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
-    if path.parent == FOLDER and path.stem not in names():
+    is_file = name.endswith((".yaml", ".yml"))
+    path = Path(name) if is_file else FOLDER / f"{name}.yaml"
+    if not is_file and name not in names():
         known = ", ".join(names())
         raise BadRequest(f"Unknown scenario: {name}", place="scenario", hint=f"Known scenarios: {known}.")
     try:

@@ -101,7 +101,8 @@ class World:
 
     def fails(self, what: str, site: Site, time_s: float) -> bool:
         """Whether `what` fails for a device at `time_s`."""
-        return any(start <= time_s < end for start, end in self.spans(what, site))
+        spans = self.spans(what, site)
+        return bool(spans) and any(start <= time_s < end for start, end in spans)
 
     def is_fed(self, site: Site, time_s: float) -> bool:
         """Whether a cabinet has current: no power cut, and its own breaker closed."""

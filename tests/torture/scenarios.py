@@ -30,6 +30,7 @@ from tests.harness import server as harness
 from tests.harness.server import Server, running
 
 DRAIN_S = 120.0
+DRAIN_LOOK_S = 0.05
 
 
 @dataclass
@@ -104,8 +105,10 @@ async def play(server: Server, settings: Settings, seconds: float | None, kills:
             await asyncio.sleep(0.1)
         end_s = min(director.clock.now_s, director.end_s)
         ended = time.monotonic()
-        while not _is_drained(director, end_s) and time.monotonic() < ended + DRAIN_S:
-            await asyncio.sleep(0.05)
+        for _ in range(int(DRAIN_S / DRAIN_LOOK_S)):
+            if _is_drained(director, end_s):
+                break
+            await asyncio.sleep(DRAIN_LOOK_S)
         took = time.monotonic()
         if seconds:
             director.clock.pause()

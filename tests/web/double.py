@@ -89,9 +89,14 @@ class Double:
         path, _, query = target.partition("?")
         options = unquote(query)
         if path == "/Things":
+            if "distinct:properties/famille" in options:
+                families = {thing.properties.get("famille") for thing in self.things}
+                return _json({"value": [{"properties": {"famille": name}} if name else {} for name in families]})
+            only = re.search(r"properties/famille eq '([^']*)'", options)
+            things = [thing for thing in self.things if not only or thing.properties.get("famille") == only[1]]
             skip, top = _number(options, "skip", 0), _number(options, "top", 100)
-            page = self.things[skip : skip + top]
-            return _json({"@iot.count": len(self.things), "value": [thing.entity() for thing in page]})
+            page = things[skip : skip + top]
+            return _json({"@iot.count": len(things), "value": [thing.entity() for thing in page]})
         found = re.fullmatch(r"/Datastreams\((\d+)\)(/Observations)?", path)
         for thing in self.things:
             for stream in thing.streams:

@@ -19,6 +19,8 @@ S_WAVE_KM_S = 3.5
 G_CM_S2 = 980.665
 SHAKING_S = 40.0
 FADED_S = 600.0
+# No earthquake is felt from so far that its S wave would take longer.
+LONGEST_S = 600.0
 FELT_FROM_MG = 1.0
 
 
@@ -63,6 +65,8 @@ def pga_cm_s2(
     town = 0.06 + 0.12 * traffic(end_s)
     greatest = town * math.exp(0.35 * gauss(seed, f"ground/{station}", int(end_s // 10)))
     for quake in quakes:
+        if not quake.origin_s <= end_s < quake.origin_s + LONGEST_S + FADED_S:
+            continue
         since_s = end_s - quake.arrival_s(point)
         if 0.0 <= since_s < FADED_S:
             # The envelope falls from its peak at the arrival: the greatest of the span is at its earliest instant.
