@@ -60,6 +60,10 @@ def device(product: Server) -> Credentials:
     return Credentials({"*": Token("reseau", product.make_token("reseau", "device"))}, "secret")
 
 
+# What no database changes is tried on one.
+ON_SQLITE = pytest.mark.parametrize("product", ["sqlite"], indirect=True)
+
+
 def shorter(value: Any, key: str = "") -> Any:
     """A scenario's file with all its times divided."""
     if isinstance(value, dict):
@@ -179,6 +183,7 @@ def test_a_service_that_is_killed_in_the_middle_loses_nothing(
     asyncio.run(play())
 
 
+@ON_SQLITE
 def test_a_run_that_begins_again_goes_on_where_the_last_one_ended(
     product: Server, settings: Settings, tmp_path: Path
 ) -> None:
@@ -200,6 +205,7 @@ def test_a_run_that_begins_again_goes_on_where_the_last_one_ended(
     asyncio.run(play())
 
 
+@ON_SQLITE
 def test_a_faster_play_that_begins_before_what_was_written_asks_first(
     product: Server, settings: Settings, tmp_path: Path
 ) -> None:
@@ -212,6 +218,7 @@ def test_a_faster_play_that_begins_before_what_was_written_asks_first(
     assert "--rewrite" in (caught.value.hint or "")
 
 
+@ON_SQLITE
 def test_the_clock_is_paused_set_back_and_moved_on_and_an_instant_keeps_its_value(
     product: Server, settings: Settings, tmp_path: Path
 ) -> None:
@@ -238,6 +245,7 @@ def test_the_clock_is_paused_set_back_and_moved_on_and_an_instant_keeps_its_valu
     asyncio.run(play())
 
 
+@ON_SQLITE
 def test_the_control_needs_its_secret_and_says_what_is_wrong(
     product: Server, settings: Settings, tmp_path: Path
 ) -> None:
@@ -270,6 +278,7 @@ def test_the_control_needs_its_secret_and_says_what_is_wrong(
     asyncio.run(play())
 
 
+@ON_SQLITE
 def test_everything_simulated_says_exercise(product: Server) -> None:
     for entity_set in ("Things", "Datastreams", "Sensors", "Locations"):
         for entity in httpx.get(f"{product.base}/{entity_set}?$top=500").json()["value"]:
@@ -277,6 +286,7 @@ def test_everything_simulated_says_exercise(product: Server) -> None:
             assert "EXERCICE" in entity["description"], entity
 
 
+@ON_SQLITE
 def test_a_refused_token_ends_the_run(product: Server) -> None:
     wrong = Settings(product.origin, Credentials({"*": Token("x", "lk_1_wrong")}), sensors=SENSORS)
 

@@ -40,7 +40,7 @@ def test_every_unit_hydrograph_sums_to_one(reach: str, gauge: str) -> None:
     ),
     st.sampled_from(["lezarde-aval", "longvilliers", "gondeau"]),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_water_is_conserved(cells: list[Cell], gauge: str) -> None:
     """What runs off the reaches = what passes the gauge + what is still on its way, at any step of an event."""
     rivers = river.Rivers(Rain(5, tuple(cells)))
