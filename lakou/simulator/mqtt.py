@@ -53,9 +53,11 @@ class Publisher:
         self._client.on_publish = self._on_publish
         self._client.connect_async(host, port, KEEP_ALIVE_S)
         self._client.loop_start()
+        self._watching = self._loop.create_task(self._watch())
 
     async def close(self) -> None:
         """End the connection."""
+        self._watching.cancel()
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
 
@@ -82,18 +84,16 @@ class Publisher:
         """Until there is an answer, or the run stops."""
         if not self._waiting:
             return
-        stopping = asyncio.ensure_future(self._stop.wait())
-        moving = asyncio.ensure_future(self._progress.wait())
-        try:
-            await asyncio.wait((stopping, moving), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            moving.cancel()
+        await self._progress.wait()
         self._progress.clear()
         if self._turned_away:
             raise Unauthorized(f"The MQTT service refused the token: {self._turned_away}")
         if self._stop.is_set():
             raise Stopped
+
+    async def _watch(self) -> None:
+        await self._stop.wait()
+        self._progress.set()
 
     async def _pause(self, seconds: float) -> None:
         try:

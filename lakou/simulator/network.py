@@ -150,7 +150,7 @@ def _accelerometer(seed: int, number: int) -> Device:
     point, place = _spot(seed, key, named)
     sensor = "Accéléromètre MEMS triaxial"
     flows = (
-        _flow("pga", "pga", sensor, 20, partial(readings.pga, key, point)),
+        _flow("pga", "pga", sensor, 30, partial(readings.pga, key, point)),
         _flow("intensite", "intensite-sismique", "Loi B3", 60, partial(readings.felt, key, point)),
     )
     name = f"Accéléromètre {'lycée' if word == 'lycee' else word}"
@@ -215,8 +215,8 @@ def _cabinet(seed: int, number: int) -> Device:
     lamps = 48 if number == 0 else 16 + int(uniform(seed, f"{key}/lamps", 0) * 50)
     where = Site(key, "eclairage", point)
     flows = (
-        _flow("puissance", "puissance", "Compteur d'énergie", 60, partial(readings.cabinet_power, where, lamps)),
-        _flow("lampes", "lampes", "Compteur d'énergie", 120, partial(readings.cabinet_lamps, where, lamps)),
+        _flow("puissance", "puissance", "Compteur d'énergie", 120, partial(readings.cabinet_power, where, lamps)),
+        _flow("lampes", "lampes", "Compteur d'énergie", 300, partial(readings.cabinet_lamps, where, lamps)),
     )
     words = f"Armoire d'éclairage public, {lamps} lampes."
     return Device(key, f"Armoire d'éclairage {label}", words, place, "eclairage", "eclairage", point, flows)
@@ -261,7 +261,7 @@ def _bus(seed: int, number: int) -> Device:
     # Buses of a line leave one after another, twelve minutes apart.
     offset_s = 720.0 * (rank % 20) + 37.0 * (rank // 20)
     flows = (
-        _flow("vitesse", "vitesse", "Récepteur GNSS", 20, partial(readings.bus_speed, line, offset_s)),
+        _flow("vitesse", "vitesse", "Récepteur GNSS", 60, partial(readings.bus_speed, line, offset_s)),
         Flow(
             "position", PROPERTIES["position"], "Récepteur GNSS", 20, partial(readings.bus_position, line, offset_s),
             (line, offset_s),

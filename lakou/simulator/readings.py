@@ -16,7 +16,7 @@ from lakou.simulator.world import Site, World
 
 Value = float | int | str | dict[str, object]
 
-PGA_SPAN_S = 20.0
+PGA_SPAN_S = 30.0
 FELT_SPAN_S = 60.0
 CM_S2_A_MG = quake.G_CM_S2 / 1000.0
 
@@ -50,7 +50,7 @@ def sea(key: str, point: Point, further: tuple[Leg, ...], world: World, time_s: 
 
 
 def pga(key: str, point: Point, world: World, time_s: float) -> Value:
-    """Peak ground acceleration of the last 20 s, in cm/s²."""
+    """Peak ground acceleration of the last 30 s, in cm/s²."""
     peak = quake.pga_cm_s2(world.seed, key, point, time_s - PGA_SPAN_S, time_s, world.quakes)
     return float(f"{peak:.3g}")
 
