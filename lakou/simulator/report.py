@@ -27,8 +27,8 @@ class Report:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that was planned is acknowledged and stored, and nothing else."""
-        return self.planned == self.acknowledged == self.stored and not (self.kept or self.refused or self.wrong)
+        """Whether all that was planned is either acknowledged and stored, or still kept; nothing is lost or too much."""
+        return not (self.refused or self.wrong)
 
 
 async def make_report(director: Director) -> Report:
@@ -51,9 +51,11 @@ async def make_report(director: Director) -> Report:
             report.acknowledged += feed.acknowledged
             report.stored += stored
             report.kept += due - sent
-            if not due == feed.acknowledged == stored:
+            if not sent == feed.acknowledged == stored:
                 name = f"{feed.device.key}/{feed.flow.key}"
-                report.wrong.append(f"{name}: {due} planned, {feed.acknowledged} acknowledged, {stored} stored")
+                report.wrong.append(
+                    f"{name}: {sent} planned until now, {feed.acknowledged} acknowledged, {stored} stored"
+                )
 
         counting = (count(gateway, feed) for gateway in director.gateways for feed in gateway.feeds)
         await asyncio.gather(*counting)

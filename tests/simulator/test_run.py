@@ -141,6 +141,7 @@ def test_a_scenario_plays_to_its_end_and_no_observation_is_lost(
         async with played(short(settings, name, tmp_path)) as director:
             report = await whole(director)
             assert report.is_whole, report
+            assert report.planned == report.acknowledged == report.stored
             assert report.planned > 300
             ways = {gateway.way for gateway in director.gateways}
             assert ways == {"array", "single", "mqtt"}
@@ -179,6 +180,7 @@ def test_a_service_that_is_killed_in_the_middle_loses_nothing(
             assert not is_drained(director)
             report = await whole(director)
             assert report.is_whole, report
+            assert report.planned == report.acknowledged == report.stored
 
     asyncio.run(play())
 

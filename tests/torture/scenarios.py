@@ -47,9 +47,14 @@ class Play:
     server_cpu_s: float
 
     @property
+    def is_whole(self) -> bool:
+        """Nothing lost, nothing refused, nothing left to send."""
+        return self.report.is_whole and self.report.planned == self.report.acknowledged == self.report.stored
+
+    @property
     def line(self) -> str:
         """One row of the table."""
-        verdict = "whole" if self.report.is_whole else "NOT WHOLE"
+        verdict = "whole" if self.is_whole else "NOT WHOLE"
         return (
             f"{self.name:15} {self.allowed_s:7.1f} s allowed {self.took_s:7.1f} s taken  {self.late_s:5.1f} s late  "
             f"planned {self.report.planned:8,}  acknowledged {self.report.acknowledged:8,}  "
@@ -170,7 +175,7 @@ def main() -> int:
         print(found.line, flush=True)
         for line in found.report.wrong[:5]:
             print("   ", line)
-        is_whole &= found.report.is_whole
+        is_whole &= found.is_whole
     return 0 if is_whole else 1
 
 

@@ -106,10 +106,12 @@ def state(data: Data = demo.DEMO_DATA) -> None:
 
 @app.command()
 def report(data: Data = demo.DEMO_DATA) -> None:
-    """Count what was planned, acknowledged and stored; ends with 1 when they differ."""
+    """Count what was planned, acknowledged, stored and kept for later; ends with 1 when something is lost."""
     found = _ask(data, "GET", "/report")
     words = ("planned", "acknowledged", "stored", "kept", "refused")
-    out.print(f"{found['start']} to {found['end']}: " + ", ".join(f"{found[word]} {word}" for word in words))
+    out.print(
+        f"{found['start']} to {found['end']}: " + ", ".join(f"{found[word]} {word}" for word in words), soft_wrap=True
+    )
     for line in found["wrong"][:20]:
         out.print(line, markup=False)
     if not found["whole"]:
