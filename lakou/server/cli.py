@@ -21,6 +21,7 @@ from lakou.server.commands import (
     layers,
     places,
     retention,
+    scenarios,
     serve,
     territory,
     tokens,
@@ -39,6 +40,7 @@ app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(demo.simulate)
 app.command()(serve.migrate)
+app.add_typer(scenarios.app, name="scenario")
 app.add_typer(tokens.app, name="token")
 app.add_typer(connectors.app, name="connector")
 app.add_typer(places.app, name="place")

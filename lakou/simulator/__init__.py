@@ -1,5 +1,6 @@
-"""A territory that lives: simulated sensors, sent through the public API like any real device.
+"""A territory that lives: simulated sensors, sent through the public API and MQTT like any real device.
 
-Pure models (`rain`, `river`, `tide`, `sun`, `lighting`, `air`, `ground`, `bus`) give a value for any instant;
-`network` names the Things; `client` speaks SensorThings over HTTP; `demo` joins them. Imports only `lakou.kernel`.
+Pure laws (`models`) give a value for any instant and place; `network` names the devices; `scenario` reads what happens
+to them; `gateway` sends; `director` keeps the clock and what was played; `control` lets others steer it. Imports only
+`lakou.kernel`.
 """

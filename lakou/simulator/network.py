@@ -1,7 +1,7 @@
-"""The demonstration's network for Le Lamentin: its Things and Datastreams as one table.
+"""The network of N sensors: kinds of devices, how many of each, and what each one measures, from the seed alone.
 
-Every entity carries `properties.key`, by which a later run finds it again, and `properties.exercise`: what is
-simulated says so, in words in the description and as a flag for programs. Sites are schematic.
+The first devices of each kind are named ones of the territory; the rest are spread over the neighbourhoods. A device
+belongs to a group: the operator whose token it sends with, and the way it sends.
 """
 
 from __future__ import annotations
@@ -9,243 +9,311 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
-from lakou.simulator import air, bus, ground, lighting, river, tide
-from lakou.simulator.noise import gauss
-from lakou.simulator.rain import tipped_mm
-from lakou.simulator.scenario import World
+from lakou.kernel.errors import BadRequest
+from lakou.simulator import readings
+from lakou.simulator.catalogue import PROPERTIES, Property
+from lakou.simulator.models.bus import LINES, Line
+from lakou.simulator.models.noise import uniform
+from lakou.simulator.models.river import REACHES
+from lakou.simulator.models.wave import Leg
+from lakou.simulator.places import PLACES, Point, nearest, site
+from lakou.simulator.world import Site, World
 
-KEY_PREFIX = "demo/le-lamentin/"
-EXERCISE_NOTE = "EXERCICE — données simulées, aucun capteur réel."
+SEED = 97213
+LEAST = 10
+USUAL = 300
+MOST = 5000
 
-Value = float | int | dict[str, object]
-Model = Callable[[World, float], Value]
-
-MEASUREMENT = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
-COUNT = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_CountObservation"
-ANY = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Observation"
-
-
-@dataclass(frozen=True, slots=True)
-class Property:
-    """An ObservedProperty and its unit (UCUM code)."""
-
-    key: str
-    name: str
-    description: str
-    unit_name: str | None
-    unit_symbol: str | None
-    ucum: str | None
-    observation_type: str = MEASUREMENT
-
-    @property
-    def unit(self) -> dict[str, str | None]:
-        """The `unitOfMeasurement` of a Datastream of this property (18-088 table 9; null members when none)."""
-        definition = f"http://unitsofmeasure.org/ucum.html#{self.ucum}" if self.ucum else None
-        return {"name": self.unit_name, "symbol": self.unit_symbol, "definition": definition}
-
-
-LEVEL = Property("niveau", "Niveau d'eau", "Hauteur d'eau au-dessus du zéro de l'échelle", "mètre", "m", "m")
-SEA = Property("mer", "Niveau de la mer", "Hauteur de la mer par rapport à son niveau moyen", "mètre", "m", "m")
-RAIN_RATE = Property(
-    "intensite-pluie", "Intensité de pluie", "Pluie de l'instant", "millimètre par heure", "mm/h", "mm/h"
-)
-RAIN_1H = Property("pluie-1h", "Pluie en 1 h", "Pluie tombée dans l'heure écoulée", "millimètre", "mm", "mm")
-PGA = Property(
-    "pga",
-    "Accélération maximale du sol",
-    "Maximum sur la période de mesure",
-    "centimètre par seconde au carré",
-    "cm/s²",
-    "cm/s2",
-)
-PM25 = Property(
-    "pm25", "Particules PM2,5", "Particules de moins de 2,5 µm", "microgramme par mètre cube", "µg/m³", "ug/m3"
-)
-PM10 = Property(
-    "pm10", "Particules PM10", "Particules de moins de 10 µm", "microgramme par mètre cube", "µg/m³", "ug/m3"
-)
-NO2 = Property("no2", "Dioxyde d'azote", "NO₂ dans l'air", "microgramme par mètre cube", "µg/m³", "ug/m3")
-O3 = Property("o3", "Ozone", "O₃ dans l'air", "microgramme par mètre cube", "µg/m³", "ug/m3")
-POWER = Property("puissance", "Puissance électrique", "Puissance active de l'armoire", "watt", "W", "W")
-LAMPS = Property("lampes", "Lampes allumées", "Nombre de lampes allumées", "lampe", "lampes", "1", COUNT)
-SPEED = Property("vitesse", "Vitesse", "Vitesse du véhicule", "kilomètre par heure", "km/h", "km/h")
-POSITION = Property("position", "Position", "Position du véhicule (WGS 84)", None, None, None, ANY)
-
-PROPERTIES = (LEVEL, SEA, RAIN_RATE, RAIN_1H, PGA, PM25, PM10, NO2, O3, POWER, LAMPS, SPEED, POSITION)
+Way = Literal["single", "array", "mqtt"]
+# Group → how its devices send: one POST an Observation, data arrays, or MQTT with QoS 1.
+GROUPS: dict[str, Way] = {
+    "hydro": "array",
+    "littoral": "single",
+    "sol": "mqtt",
+    "air": "mqtt",
+    "eclairage": "mqtt",
+    "compteurs": "array",
+    "dechets": "array",
+    "mobilite": "array",
+    "exercice": "single",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One Datastream: its property, its period in s and the model that gives its result at a model instant.
+    """One Datastream: its property, its Sensor's name, its period in s and the model that gives its result.
 
-    `moving` flows name a feature of interest by waypoint; the others take the Thing's Location.
+    `moving` flows name a feature of interest by waypoint of the line; the others take the Thing's Location.
     """
 
     key: str
     observed: Property
     sensor: str
     period_s: int
-    model: Model
-    moving: bool = False
+    model: Callable[[World, float], readings.Value]
+    moving: tuple[Line, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One Thing with its site (longitude, latitude in degrees) and its flows."""
+    """One Thing with its site and its flows."""
 
     key: str
     name: str
     description: str
-    site: str
-    longitude_deg: float
-    latitude_deg: float
+    place: str
+    family: str
+    group: str
+    point: Point
     flows: tuple[Flow, ...]
 
-
-def _level(basin: river.Basin, channel: str, world: World, time_s: float) -> Value:
-    ripple = 0.004 * gauss(world.seed, channel, int(time_s // 10))
-    return round(river.level_m(basin, world.rain, time_s) + ripple, 3)
-
-
-def _sea(world: World, time_s: float) -> Value:
-    return round(tide.height_m(time_s) + 0.006 * gauss(world.seed, "mer", int(time_s // 10)), 3)
+    @property
+    def site(self) -> Site:
+        return Site(self.key, self.family, self.point)
 
 
-def _rain_rate(world: World, time_s: float) -> Value:
-    return round(world.rain.intensity_mm_h(time_s), 1)
+def _flow(key: str, observed: str, sensor: str, period_s: int, model: Callable[[World, float], readings.Value]) -> Flow:
+    return Flow(key, PROPERTIES[observed], sensor, period_s, model)
 
 
-def _rain_1h(world: World, time_s: float) -> Value:
-    return tipped_mm(world.rain.depth_mm(time_s - 3600.0, time_s))
+def _spot(seed: int, key: str, place: str = "") -> tuple[Point, str]:
+    """The position and the words for it: a named place, or a seeded site and its nearest neighbourhood."""
+    if place:
+        return PLACES[place][1:], PLACES[place].name
+    point = site(seed, key)
+    return point, nearest(point)
 
 
-def _pga(station: str, longitude: float, latitude: float, world: World, time_s: float) -> Value:
-    return float(f"{ground.pga_m_s2(world.seed, station, longitude, latitude, time_s, world.quakes) * 100.0:.3g}")
+_RIVER_SITES = {
+    "lezarde-amont": "gue-desirade",
+    "lezarde-aval": "pont-rn1",
+    "blanche": "blanche",
+    "petite-riviere": "petite-riviere",
+    "gondeau": "riviere-gondeau",
+    "calecon": "calecon",
+    "longvilliers": "longvilliers",
+    "carrere": "carrere",
+}
 
 
-def _air(model: Callable[[int, float], float], world: World, time_s: float) -> Value:
-    return model(world.seed, time_s)
-
-
-def _power(world: World, time_s: float) -> Value:
-    return round(lighting.power_w(world.seed, time_s), 1)
-
-
-def _lamps(world: World, time_s: float) -> Value:
-    return lighting.lamps_on(world.seed, time_s)
-
-
-def _bus_speed(world: World, time_s: float) -> Value:
-    return bus.state_at(time_s).speed_km_h
-
-
-def _bus_position(world: World, time_s: float) -> Value:
-    state = bus.state_at(time_s)
-    return {"type": "Point", "coordinates": [state.longitude_deg, state.latitude_deg]}
-
-
-def _accelerometer(key: str, name: str, site: str, longitude: float, latitude: float) -> Device:
-    flow = Flow("pga", PGA, "Accéléromètre MEMS triaxial", 20, partial(_pga, key, longitude, latitude))
-    return Device(key, name, "Accéléromètre de bâtiment public.", site, longitude, latitude, (flow,))
-
-
-_RADAR = "Radar de niveau"
-
-DEVICES: tuple[Device, ...] = (
-    Device(
-        "lezarde-amont", "Lézarde amont", "Limnimètre de la Lézarde, en amont de la plaine.",
-        "Gué de la Désirade", -61.008, 14.651,
-        (Flow("niveau", LEVEL, _RADAR, 60, partial(_level, river.UPSTREAM, "amont")),),
-    ),
-    Device(
-        "lezarde-aval", "Lézarde aval", "Limnimètre de la Lézarde, à l'entrée de la ville.",
-        "Pont de la RN1", -60.997, 14.619,
-        (Flow("niveau", LEVEL, _RADAR, 60, partial(_level, river.DOWNSTREAM, "aval")),),
-    ),
-    Device(
-        "pluie-bourg", "Pluviomètre du bourg", "Pluviomètre à augets de 0,2 mm.",
-        "Bourg du Lamentin", -60.9925, 14.6285,
-        (
-            Flow("intensite", RAIN_RATE, "Pluviomètre à augets", 60, _rain_rate),
-            Flow("cumul-1h", RAIN_1H, "Pluviomètre à augets", 60, _rain_1h),
-        ),
-    ),
-    Device(
-        "maree-baie", "Marégraphe de la baie", "Niveau de la mer dans la baie de Fort-de-France.",
-        "Cohé du Lamentin", -61.026, 14.602,
-        (Flow("mer", SEA, "Radar de marée", 60, _sea),),
-    ),
-    _accelerometer("accelero-mairie", "Accéléromètre mairie", "Hôtel de ville", -61.0005, 14.6135),
-    _accelerometer("accelero-lycee", "Accéléromètre lycée", "Lycée, quartier Acajou", -61.029, 14.618),
-    _accelerometer("accelero-nord", "Accéléromètre nord", "École, quartier Gondeau", -61.021, 14.638),
-    Device(
-        "air-centre", "Station de l'air", "Qualité de l'air en fond urbain.", "Place d'Armes", -60.986, 14.604,
-        (
-            Flow("pm25", PM25, "Compteur optique de particules", 60, partial(_air, air.pm25)),
-            Flow("pm10", PM10, "Compteur optique de particules", 60, partial(_air, air.pm10)),
-            Flow("no2", NO2, "Analyseur à chimiluminescence", 60, partial(_air, air.no2)),
-            Flow("o3", O3, "Analyseur à photométrie UV", 60, partial(_air, air.o3)),
-        ),
-    ),
-    Device(
-        "eclairage-12", "Armoire d'éclairage 12", "Armoire d'éclairage public, 48 lampes.",
-        "Rue principale", -60.979, 14.617,
-        (
-            Flow("puissance", POWER, "Compteur d'énergie", 30, _power),
-            Flow("lampes", LAMPS, "Compteur d'énergie", 60, _lamps),
-        ),
-    ),
-    Device(
-        "bus-a", "Bus ligne A", "Autobus équipé d'un récepteur GNSS.", "Dépôt, Place d'Armes", *bus.LINE[0],
-        (
-            Flow("vitesse", SPEED, "Récepteur GNSS", 10, _bus_speed),
-            Flow("position", POSITION, "Récepteur GNSS", 10, _bus_position, moving=True),
-        ),
-    ),
-)  # fmt: skip
-
-
-def _named(key: str, name: str, description: str) -> dict[str, object]:
-    return {"name": name, "description": description, "properties": {"key": KEY_PREFIX + key, "exercise": True}}
-
-
-def property_body(observed: Property) -> dict[str, object]:
-    """The ObservedProperty to create."""
-    body = _named(f"propriete/{observed.key}", observed.name, observed.description)
-    return {**body, "definition": f"urn:lakou:demo:{observed.key}"}
-
-
-def datastream_body(device: Device, flow: Flow, property_id: object) -> dict[str, object]:
-    """The Datastream to create, with its Sensor inline and its ObservedProperty linked by id."""
-    key = f"{device.key}/{flow.key}"
-    body = _named(key, f"{device.name} · {flow.observed.name}", f"{flow.observed.description}. {EXERCISE_NOTE}")
-    body["properties"] = {"key": KEY_PREFIX + key, "exercise": True, "period_s": flow.period_s}
-    sensor = _named(f"capteur/{key}", flow.sensor, f"{flow.sensor}. {EXERCISE_NOTE}")
-    return {
-        **body,
-        "observationType": flow.observed.observation_type,
-        "unitOfMeasurement": flow.observed.unit,
-        "ObservedProperty": {"@iot.id": property_id},
-        "Sensor": {**sensor, "encodingType": "text/html", "metadata": EXERCISE_NOTE},
-    }
-
-
-def thing_body(device: Device, property_ids: dict[str, object]) -> dict[str, object]:
-    """The Thing to create in one deep insert, with its Location and Datastreams (18-088 §10.2.1.3)."""
-    place = _named(f"lieu/{device.key}", device.site, f"{device.site}. {EXERCISE_NOTE}")
-    point = {"type": "Point", "coordinates": [device.longitude_deg, device.latitude_deg]}
-    return {
-        **_named(device.key, device.name, f"{device.description} {EXERCISE_NOTE}"),
-        "Locations": [{**place, "encodingType": "application/geo+json", "location": point}],
-        "Datastreams": [datastream_body(device, flow, property_ids[flow.observed.key]) for flow in device.flows],
-    }
-
-
-def waypoint_body(device: Device, number: int, point: tuple[float, float]) -> dict[str, object]:
-    """The FeatureOfInterest of one 100 m point of a moving Thing's line."""
-    body = _named(
-        f"{device.key}/point/{number}", f"{device.name}, point {number}", f"Ligne schématique. {EXERCISE_NOTE}"
+def _river(seed: int, number: int) -> Device:
+    keys = list(_RIVER_SITES)
+    reach = REACHES[keys[number % len(keys)]]
+    again = number // len(keys)
+    key = f"{reach.key}-{again + 1}" if again else reach.key
+    point, place = _spot(seed, key, "" if again else _RIVER_SITES[reach.key])
+    flows = (
+        _flow("niveau", "niveau", "Radar de niveau", 60, partial(readings.level, reach.key, key)),
+        _flow("debit", "debit", "Courbe de tarage", 300, partial(readings.discharge, reach.key)),
     )
-    feature = {"type": "Point", "coordinates": list(point)}
-    return {**body, "encodingType": "application/geo+json", "feature": feature}
+    name = f"{reach.name}, échelle {again + 1}" if again else reach.name
+    return Device(key, name, "Limnimètre.", place, "eau", "hydro", point, flows)
+
+
+def _rain(seed: int, number: int) -> Device:
+    key = f"pluie-{number + 1}" if number else "pluie-bourg"
+    point, place = _spot(seed, key, "" if number else "bourg")
+    flows = (
+        _flow("intensite", "intensite-pluie", "Pluviomètre à augets", 60, partial(readings.rain_rate, point)),
+        _flow("cumul-1h", "pluie-1h", "Pluviomètre à augets", 60, partial(readings.rain_1h, point)),
+    )
+    name = f"Pluviomètre {number + 1}" if number else "Pluviomètre du bourg"
+    return Device(key, name, "Pluviomètre à augets de 0,2 mm.", place, "pluie", "hydro", point, flows)
+
+
+# Name, place, and what the wave still has to cross beyond the bay's first gauge.
+_TIDE_GAUGES: tuple[tuple[str, str, str, tuple[Leg, ...]], ...] = (
+    ("maree-port", "Marégraphe du port", "port", ()),
+    ("maree-baie", "Marégraphe de la baie", "cohe", (Leg(3.5, 8.0),)),
+    ("maree-lezarde", "Marégraphe de l'embouchure", "canal", (Leg(4.5, 6.0),)),
+)
+
+
+def _tide(seed: int, number: int) -> Device:
+    key, name, named, further = _TIDE_GAUGES[number % len(_TIDE_GAUGES)]
+    again = number // len(_TIDE_GAUGES)
+    key = f"{key}-{again + 1}" if again else key
+    point, place = _spot(seed, key, named)
+    flows = (_flow("mer", "mer", "Radar de marée", 60, partial(readings.sea, key, point, further)),)
+    name = f"{name} {again + 1}" if again else name
+    return Device(key, name, "Niveau de la mer dans la baie.", place, "mer", "littoral", point, flows)
+
+
+_QUAKE_SITES = (("mairie", "mairie"), ("lycee", "acajou"), ("nord", "gondeau"))
+
+
+def _accelerometer(seed: int, number: int) -> Device:
+    word, named = _QUAKE_SITES[number] if number < len(_QUAKE_SITES) else (str(number + 1), "")
+    key = f"accelero-{word}"
+    point, place = _spot(seed, key, named)
+    sensor = "Accéléromètre MEMS triaxial"
+    flows = (
+        _flow("pga", "pga", sensor, 30, partial(readings.pga, key, point)),
+        _flow("intensite", "intensite-sismique", "Loi B3", 60, partial(readings.felt, key, point)),
+    )
+    name = f"Accéléromètre {'lycée' if word == 'lycee' else word}"
+    return Device(key, name, "Accéléromètre de bâtiment public.", place, "sol", "sol", point, flows)
+
+
+def _slope(seed: int, number: int) -> Device:
+    key = f"versant-{number + 1}"
+    point, place = _spot(seed, key)
+    flows = (
+        _flow("vitesse", "vitesse-versant", "Inclinomètre", 600, partial(readings.slope_velocity, key, point)),
+        _flow("inclinaison", "inclinaison", "Inclinomètre", 600, partial(readings.tilt, key, point)),
+    )
+    return Device(key, f"Inclinomètre {number + 1}", "Inclinomètre de versant.", place, "sol", "sol", point, flows)
+
+
+def _soil(seed: int, number: int) -> Device:
+    key = f"humidite-{number + 1}"
+    point, place = _spot(seed, key)
+    flows = (_flow("humidite", "humidite-sol", "Sonde capacitive", 900, partial(readings.moisture, key, point)),)
+    return Device(key, f"Sonde d'humidité {number + 1}", "Sonde à 30 cm.", place, "sol", "sol", point, flows)
+
+
+def _weather(seed: int, number: int) -> Device:
+    key = f"meteo-{number + 1}" if number else "meteo-aeroport"
+    point, place = _spot(seed, key, "" if number else "aeroport")
+    flows = tuple(
+        _flow(observed, observed, sensor, 120, partial(model, key, point))
+        for observed, sensor, model in (
+            ("vent", "Anémomètre", readings.wind),
+            ("rafale", "Anémomètre", readings.gust),
+            ("pression", "Baromètre", readings.pressure),
+            ("temperature", "Sonde sous abri", readings.temperature),
+            ("humidite-air", "Hygromètre", readings.humidity),
+        )
+    )
+    name = f"Station météo {number + 1}" if number else "Station météo de l'aéroport"
+    return Device(key, name, "Station météorologique.", place, "meteo", "hydro", point, flows)
+
+
+def _air(seed: int, number: int) -> Device:
+    key = f"air-{number + 1}" if number else "air-centre"
+    point, place = _spot(seed, key, "" if number else "place-d-armes")
+    roads = 1.0 if not number else round(0.4 + 1.4 * uniform(seed, f"{key}/roads", 0), 2)
+    flows = tuple(
+        _flow(observed, observed, sensor, 120, partial(readings.air, observed, key, roads))
+        for observed, sensor in (
+            ("pm25", "Compteur optique de particules"),
+            ("pm10", "Compteur optique de particules"),
+            ("no2", "Analyseur à chimiluminescence"),
+            ("o3", "Analyseur à photométrie UV"),
+        )
+    )
+    name = f"Station de l'air {number + 1}" if number else "Station de l'air"
+    return Device(key, name, "Qualité de l'air.", place, "air", "air", point, flows)
+
+
+def _cabinet(seed: int, number: int) -> Device:
+    label = 12 if number == 0 else number + (0 if number < 12 else 1)
+    key = f"eclairage-{label}"
+    point, place = _spot(seed, key)
+    lamps = 48 if number == 0 else 16 + int(uniform(seed, f"{key}/lamps", 0) * 50)
+    where = Site(key, "eclairage", point)
+    flows = (
+        _flow("puissance", "puissance", "Compteur d'énergie", 120, partial(readings.cabinet_power, where, lamps)),
+        _flow("lampes", "lampes", "Compteur d'énergie", 300, partial(readings.cabinet_lamps, where, lamps)),
+    )
+    words = f"Armoire d'éclairage public, {lamps} lampes."
+    return Device(key, f"Armoire d'éclairage {label}", words, place, "eclairage", "eclairage", point, flows)
+
+
+def _water(seed: int, number: int) -> Device:
+    key = f"eau-{number + 1}"
+    point, place = _spot(seed, key)
+    mean = 0.6 + 12.0 * uniform(seed, f"{key}/mean", 0) ** 2
+    flows = (
+        _flow("index", "index-eau", "Compteur d'eau", 900, partial(readings.water_index, key, mean)),
+        _flow("debit", "debit-eau", "Compteur d'eau", 900, partial(readings.water_flow, key, mean)),
+    )
+    words = "Compteur d'un bâtiment communal."
+    return Device(key, f"Compteur d'eau {number + 1}", words, place, "compteurs", "compteurs", point, flows)
+
+
+def _energy(seed: int, number: int) -> Device:
+    key = f"energie-{number + 1}"
+    point, place = _spot(seed, key)
+    mean = 20.0 + 400.0 * uniform(seed, f"{key}/mean", 0) ** 2
+    where = Site(key, "compteurs", point)
+    flows = (
+        _flow("index", "index-energie", "Compteur communicant", 900, partial(readings.energy_index, where, mean)),
+        _flow("puissance", "puissance", "Compteur communicant", 900, partial(readings.energy_power, where, mean)),
+    )
+    words = "Compteur d'un bâtiment communal."
+    return Device(key, f"Compteur d'énergie {number + 1}", words, place, "compteurs", "compteurs", point, flows)
+
+
+def _bin(seed: int, number: int) -> Device:
+    key = f"bac-{number + 1}"
+    point, place = _spot(seed, key)
+    flows = (_flow("remplissage", "remplissage", "Sonde à ultrasons", 1800, partial(readings.bin_fill, key)),)
+    return Device(key, f"Bac {number + 1}", "Bac d'apport volontaire.", place, "dechets", "dechets", point, flows)
+
+
+def _bus(seed: int, number: int) -> Device:
+    line = LINES[number % len(LINES)]
+    rank = number // len(LINES)
+    key = f"bus-{line.key}-{rank + 1}" if rank else f"bus-{line.key}"
+    # Buses of a line leave one after another, twelve minutes apart.
+    offset_s = 720.0 * (rank % 20) + 37.0 * (rank // 20)
+    flows = (
+        _flow("vitesse", "vitesse", "Récepteur GNSS", 60, partial(readings.bus_speed, line, offset_s)),
+        Flow(
+            "position", PROPERTIES["position"], "Récepteur GNSS", 20, partial(readings.bus_position, line, offset_s),
+            (line, offset_s),
+        ),
+    )  # fmt: skip
+    name = f"Bus ligne {line.key.upper()}" + (f", voiture {rank + 1}" if rank else "")
+    words = "Autobus équipé d'un récepteur GNSS."
+    return Device(key, name, words, line.name, "bus", "mobilite", line.stops[0], flows)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of device: how many among the ten of the smallest network, and its weight among the rest."""
+
+    make: Callable[[int, int], Device]
+    least: int
+    weight: int
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(_river, 2, 6),
+    Kind(_rain, 1, 11),
+    Kind(_tide, 1, 2),
+    Kind(_accelerometer, 3, 17),
+    Kind(_slope, 0, 8),
+    Kind(_soil, 0, 12),
+    Kind(_weather, 0, 5),
+    Kind(_air, 1, 7),
+    Kind(_cabinet, 1, 69),
+    Kind(_water, 0, 42),
+    Kind(_energy, 0, 42),
+    Kind(_bin, 0, 53),
+    Kind(_bus, 1, 15),
+)
+
+
+def counts(sensors: int) -> list[int]:
+    """How many devices of each kind make a network of `sensors`: the least of each, the rest by weight (Hamilton)."""
+    if not LEAST <= sensors <= MOST:
+        raise BadRequest(f"A network has {LEAST} to {MOST} sensors", place="sensors", hint=f"usual: {USUAL}")
+    rest = sensors - sum(kind.least for kind in KINDS)
+    whole = sum(kind.weight for kind in KINDS)
+    shares = [rest * kind.weight / whole for kind in KINDS]
+    given = [int(share) for share in shares]
+    by_remainder = sorted(range(len(KINDS)), key=lambda number: given[number] - shares[number])
+    for number in by_remainder[: rest - sum(given)]:
+        given[number] += 1
+    return [kind.least + extra for kind, extra in zip(KINDS, given, strict=True)]
+
+
+def build(seed: int, sensors: int = USUAL) -> tuple[Device, ...]:
+    """The network's devices. A larger network of the same seed holds each device of a smaller one, unchanged."""
+    return tuple(
+        kind.make(seed, number) for kind, count in zip(KINDS, counts(sensors), strict=True) for number in range(count)
+    )

@@ -168,8 +168,12 @@ class DayOfDatastream:
     csv_target: str
 
 
-async def read_network(service: DataService, who: Principal, now_s: float, page: int = 1) -> NetworkState:
-    """A page of Things, by name. Raises LakouError when the data plane cannot answer."""
+async def read_network(
+    service: DataService, who: Principal, now_s: float, page: int = 1, family: str = ""
+) -> NetworkState:
+    """A page of Things, by name, of one family or all. Raises LakouError when the data plane cannot answer."""
+    wanted = family.replace("'", "''")
+    only = f"&$filter=properties/famille eq '{wanted}'" if family else ""
     latest = f"Observations($select=phenomenonTime,result;$orderby=phenomenonTime desc;$top={LATEST})"
     streams = (
         f"Datastreams($select=id,name,unitOfMeasurement,properties;$orderby=id;$top={STREAMS_A_THING};"
@@ -177,7 +181,7 @@ async def read_network(service: DataService, who: Principal, now_s: float, page:
     )
     target = "/Things?" + _options(
         f"$count=true&$orderby=name,id&$top={THINGS_A_PAGE}&$skip={(page - 1) * THINGS_A_PAGE}"
-        f"&$select=id,name,properties&$expand=Locations($select=id,name,location),{streams}"
+        f"{only}&$select=id,name,properties&$expand=Locations($select=id,name,location),{streams}"
     )
     found = await _read(service, who, target, _Things)
     if found is None:
@@ -185,6 +189,13 @@ async def read_network(service: DataService, who: Principal, now_s: float, page:
     first = (page - 1) * THINGS_A_PAGE + 1
     things = tuple(_thing_state(row, first + place, now_s) for place, row in enumerate(found.value))
     return NetworkState(things, found.count, page)
+
+
+async def read_families(service: DataService, who: Principal) -> tuple[str, ...]:
+    """The families that Things say they belong to (`properties/famille`), by the alphabet."""
+    found = await _read(service, who, "/Things?$select=distinct:properties/famille&$top=100", _Things)
+    names = {(row.properties or {}).get("famille") for row in found.value} if found else set()
+    return tuple(sorted(name for name in names if isinstance(name, str) and 0 < len(name) <= 40))
 
 
 async def read_day(service: DataService, who: Principal, datastream_id: int, now_s: float) -> DayOfDatastream | None:

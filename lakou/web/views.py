@@ -1,6 +1,6 @@
 """The pages' views: read, make plain values, hand them to a template. No rule lives here.
 
-The address is the view: `?flux=` the chosen Datastream, `?page=` of the list, `?theme=` jour or nuit.
+The address is the view: `?flux=` the chosen Datastream, `?famille=` and `?page=` of the list, `?theme=` jour or nuit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lakou.sensorthings.access import ANONYMOUS
 from lakou.territory.profile import Profile, load_profile
 from lakou.web import french
 from lakou.web.day_line import LineDrawing, draw_line, numbers_of
-from lakou.web.queries import DayOfDatastream, NetworkState, read_day, read_network
+from lakou.web.queries import DayOfDatastream, NetworkState, read_day, read_families, read_network
 from lakou.web.service_access import get_service
 from lakou.web.territory_map import draw_map
 
@@ -31,6 +31,21 @@ THEMES = ("jour", "nuit")
 MOST_PAGES = 10_000
 LARGEST_ID = 2**63 - 1
 TEXTS_SHOWN = 24
+LONGEST_FAMILY = 40
+# What the families of Things (`properties/famille`) are called; others stand as they are written.
+FAMILIES = {
+    "air": "Air",
+    "bus": "Bus",
+    "compteurs": "Compteurs",
+    "dechets": "Déchets",
+    "eau": "Rivières",
+    "eclairage": "Éclairage",
+    "exercice": "Messages d'exercice",
+    "mer": "Mer",
+    "meteo": "Météo",
+    "pluie": "Pluie",
+    "sol": "Sol et séismes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +60,26 @@ class Line:
 
 async def home(request: HttpRequest) -> HttpResponse:
     """`/`: what this is and how the network stands, for anyone."""
-    return await _page(request, "web/home.html", numeral=1, flux=None)
+    return await _page(request, "web/home.html", numeral=1, flux=None, family="")
 
 
 async def poste(request: HttpRequest) -> HttpResponse:
     """`/poste`: every Thing with its latest values, a map, and the 24 h line of a chosen Datastream."""
-    flux = request.GET.get("flux")
-    return await _page(request, "web/poste.html", numeral=_page_number(request.GET.get("page")), flux=flux)
+    flux, family = request.GET.get("flux"), request.GET.get("famille", "")[:LONGEST_FAMILY]
+    numeral = _page_number(request.GET.get("page"))
+    return await _page(request, "web/poste.html", numeral=numeral, flux=flux, family=family)
 
 
-async def _page(request: HttpRequest, template: str, *, numeral: int, flux: str | None) -> HttpResponse:
+async def _page(request: HttpRequest, template: str, *, numeral: int, flux: str | None, family: str) -> HttpResponse:
     now_s = time.time()
     profile = site_profile()
     context = common(request, profile, now_s)
     status = 200
     try:
         service = get_service()
-        network = await read_network(service, ANONYMOUS, now_s, numeral)
+        network = await read_network(service, ANONYMOUS, now_s, numeral, family)
+        # One page needs no choice of families.
+        families = await read_families(service, ANONYMOUS) if network.pages > 1 or family else ()
         day = await read_day(service, ANONYMOUS, _identifier(flux), now_s) if _identifier(flux) else None
     except LakouError as error:
         context |= {"error": error, "network": None}
@@ -74,6 +92,8 @@ async def _page(request: HttpRequest, template: str, *, numeral: int, flux: str 
     context |= {
         "network": network,
         "summary": _summary(network),
+        "family": family,
+        "families": [_family(request, name, name == family) for name in ("", *families)] if families else [],
         "map": draw_map(profile, network.things),
         "line": _line(day, profile) if day else None,
         "chosen": day.id if day else 0,
@@ -111,6 +131,12 @@ def _summary(network: NetworkState) -> dict[str, str]:
     }
 
 
+def _family(request: HttpRequest, name: str, is_chosen: bool) -> tuple[str, str, bool]:
+    """A choice of the list: its words, its address from the first page on, and whether it is the present one."""
+    words = FAMILIES.get(name, name.capitalize()) if name else "Tous"
+    return words, _link(request, famille=name, page=""), is_chosen
+
+
 def _line(day: DayOfDatastream, profile: Profile) -> Line:
     drawing = draw_line(
         numbers_of(day.rows),
@@ -129,9 +155,9 @@ def _line(day: DayOfDatastream, profile: Profile) -> Line:
 
 def _link(request: HttpRequest, **changes: object) -> str:
     """This page's address with some of its parameters changed: the address is the view."""
-    kept = {name: value for name in ("flux", "page", "theme") if (value := request.GET.get(name))}
+    kept = {name: request.GET.get(name, "") for name in ("flux", "famille", "page", "theme")}
     merged = {**kept, **{name: str(value) for name, value in changes.items()}}
-    return f"{request.path}?{urlencode(merged)}"
+    return f"{request.path}?{urlencode({name: value for name, value in merged.items() if value})}"
 
 
 def _page_number(text: str | None) -> int:

@@ -11,9 +11,9 @@ from urllib.parse import unquote
 
 from lakou.kernel.time import SECOND, format_instant
 from lakou.sensorthings.access import Principal
-from lakou.simulator.demo import SEED
-from lakou.simulator.network import DEVICES, EXERCISE_NOTE
-from lakou.simulator.scenario import build_world
+from lakou.simulator import network
+from lakou.simulator.bodies import EXERCISE_NOTE
+from lakou.simulator.world import Spell, World
 
 
 def iso(time_s: float) -> str:
@@ -89,9 +89,14 @@ class Double:
         path, _, query = target.partition("?")
         options = unquote(query)
         if path == "/Things":
+            if "distinct:properties/famille" in options:
+                families = {thing.properties.get("famille") for thing in self.things}
+                return _json({"value": [{"properties": {"famille": name}} if name else {} for name in families]})
+            only = re.search(r"properties/famille eq '([^']*)'", options)
+            things = [thing for thing in self.things if not only or thing.properties.get("famille") == only[1]]
             skip, top = _number(options, "skip", 0), _number(options, "top", 100)
-            page = self.things[skip : skip + top]
-            return _json({"@iot.count": len(self.things), "value": [thing.entity() for thing in page]})
+            page = things[skip : skip + top]
+            return _json({"@iot.count": len(things), "value": [thing.entity() for thing in page]})
         found = re.fullmatch(r"/Datastreams\((\d+)\)(/Observations)?", path)
         for thing in self.things:
             for stream in thing.streams:
@@ -123,13 +128,17 @@ def _json(body: object) -> Answer:
     return Answer(200, json.dumps(body).encode())
 
 
-def lamentin(now_s: float | None = None, scenario: str = "silence") -> list[Thing]:
-    """The demonstration's network with its last 24 hours, at a coarse step."""
+SILENT = frozenset({"lezarde-aval", "air-centre"})
+
+
+def lamentin(now_s: float | None = None) -> list[Thing]:
+    """The smallest network with its last 24 hours, at a coarse step; two Things fell silent half an hour ago."""
     now_s = time.time() if now_s is None else now_s
-    world = build_world(scenario, seed=SEED, start_s=now_s)
+    world = World(network.SEED, silences=(Spell("silence", now_s - 1800.0, now_s + 86_400.0, things=SILENT),))
     things = []
-    for number, device in enumerate(DEVICES, start=1):
-        until_s = world.silent_from_s if device.key in world.silent else now_s
+    for number, device in enumerate(network.build(network.SEED, network.LEAST), start=1):
+        spans = world.spans("silence", device.site)
+        until_s = spans[0][0] if spans else now_s
         streams = []
         for index, flow in enumerate(device.flows):
             step = max(flow.period_s, 300)
@@ -137,6 +146,7 @@ def lamentin(now_s: float | None = None, scenario: str = "silence") -> list[Thin
             rows = [(moment, flow.model(world, moment)) for moment in moments]
             properties = {"period_s": flow.period_s, "exercise": True}
             streams.append(Stream(number * 10 + index, flow.observed.name, flow.observed.unit_symbol, rows, properties))
-        point = {"type": "Point", "coordinates": [device.longitude_deg, device.latitude_deg]}
-        things.append(Thing(number, device.name, streams, point, {"exercise": True, "note": EXERCISE_NOTE}))
+        point = {"type": "Point", "coordinates": list(device.point)}
+        properties = {"exercise": True, "note": EXERCISE_NOTE, "famille": device.family}
+        things.append(Thing(number, device.name, streams, point, properties))
     return things

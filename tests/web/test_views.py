@@ -175,3 +175,32 @@ def test_an_unknown_address_is_told_in_french(web: Client) -> None:
     page = text_of(web, "/nulle-part", status=404)
     assert "Page introuvable" in page
     assert 'lang="fr"' in page
+
+
+def many() -> list[Thing]:
+    return [
+        Thing(number, f"Sonde {number}", [Stream(number, "Niveau", "m", [])], POINT, {"famille": family})
+        for number, family in enumerate(["eau"] * 60 + ["air"] * 60 + ["éolienne"], start=1)
+    ]
+
+
+def test_a_network_of_several_pages_can_be_looked_at_family_by_family(web: Client, data: Double) -> None:
+    data.things = many()
+    page = text_of(web, "/poste")
+    assert [word in page for word in ("Tous", "Rivières", "Air", "Éolienne")] == [True] * 4
+    rivers = web.get("/poste?famille=eau&flux=3&theme=nuit").content.decode()
+    assert "60\u00a0objets" in rivers
+    assert "Page 1 sur" not in rivers
+    assert "famille=air&amp;theme=nuit" in rivers
+    assert 'href="?flux=5&amp;famille=eau&amp;theme=nuit#ligne"' in rivers
+
+
+def test_an_unknown_family_shows_nothing_and_leads_back(web: Client, data: Double) -> None:
+    data.things = many()
+    page = web.get("/poste?famille=x%27%20or%20true").content.decode()
+    assert "Aucun objet de cette famille" in page
+    assert "Tous" in page
+
+
+def test_a_small_network_has_no_choice_of_families(web: Client, data: Double) -> None:
+    assert "Tous" not in text_of(web, "/poste")

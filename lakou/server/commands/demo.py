@@ -1,10 +1,11 @@
-"""`lakou demo`: a small territory that lives. `lakou simulate`: the same simulator against any server."""
+"""`lakou demo`: a territory that lives. `lakou simulate`: the same simulator against any server."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -22,21 +23,40 @@ from lakou.server import processes, secretfile
 from lakou.server.commands import options, replay
 from lakou.server.commands.serve import start
 from lakou.server.config import Config
-from lakou.simulator.scenario import SCENARIOS
+from lakou.simulator import credentials, network
+from lakou.simulator import scenario as scenarios
+from lakou.simulator.clock import checked_speed
+from lakou.simulator.network import SEED
+from lakou.simulator.settings import Settings
 
 DEMO_DATA = Path("data/demo")
-TOKEN_NAME = "demo-simulator"  # noqa: S105  a name, not a secret
-TOKEN_FILE = "demo-token"  # noqa: S105
+REPLAY_TOKEN = "demo-replay"  # noqa: S105  a name, not a secret
+REPLAY_FILE = "demo-token"
+SIMULATOR_FILE = "demo-simulator.json"
+CONTROL_FILE = "demo-control.json"
 STOP_S = 10.0
 err = Console(stderr=True, highlight=False)
 
-Scenario = Annotated[str, typer.Option("--scenario", help="One of: " + ", ".join(sorted(SCENARIOS)))]
-Speed = Annotated[float, typer.Option("--speed", help="How much faster than real time the territory lives")]
+Scenario = Annotated[
+    str, typer.Option("--scenario", help="One of: " + ", ".join(scenarios.names()) + "; or a file ….yaml")
+]
+Speed = Annotated[
+    float, typer.Option("--speed", help="1 (real time) to 600: begins in the past, so that it ends in the present")
+]
+Sensors = Annotated[int, typer.Option("--sensors", help="How many simulated devices, 10 to 5000")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same network and the same values")]
+Rewrite = Annotated[
+    bool,
+    typer.Option("--rewrite", help="Remove what the simulated devices wrote, when a faster play begins before that"),
+]
 
 
 def demo(
     scenario: Scenario = "ordinaire",
     speed: Speed = 1.0,
+    sensors: Sensors = network.USUAL,
+    seed: Seed = SEED,
+    rewrite: Rewrite = False,
     host: options.Host = None,
     port: options.Port = None,
     mqtt_port: options.MqttPort = None,
@@ -46,55 +66,82 @@ def demo(
     role: options.Role = None,
     config: options.ConfigFile = None,
 ) -> None:
-    """Serve, with a simulated network of Le Lamentin that feeds it through the public API. All of it is exercise."""
-    if scenario not in SCENARIOS:
-        raise BadRequest(
-            f"There is no scenario {scenario!r}", place="--scenario", hint="one of: " + ", ".join(sorted(SCENARIOS))
-        )
-    if not 0.01 <= speed <= 3600:
-        raise BadRequest("The speed must be from 0.01 to 3600", place="--speed", hint="1 is real time")
+    """Serve, with a simulated network of Le Lamentin that feeds it like any devices. All of it is exercise."""
+    scenarios.load(scenario)
+    checked_speed(speed)
+    network.counts(sensors)
     found = options.read(
         config,
         host=host,
         port=port,
         mqtt_port=mqtt_port,
-        data_dir=data if data is not None else _default_data(config, database_url),
+        data_dir=data or _default_data(config, database_url),
         database_url=database_url,
         workers=workers,
         role=role,
     )
-    if mqtt_port is None and "LAKOU_MQTT_PORT" not in os.environ:
-        found = _without_taken_port(found)
-    start(found, beside=lambda: _living(found, scenario, speed))
+    found = _without_taken_port(found)
+    words = ["--scenario", scenario, "--speed", str(speed), "--sensors", str(sensors), "--seed", str(seed)]
+    words += ["--rewrite"] if rewrite else []
+    start(found, lambda: _living(found, scenario, words))
 
 
 def _without_taken_port(config: Config) -> Config:
-    """A broker of this machine may have the usual port for MQTT, which nobody asked for: the rest goes on without."""
+    """A demonstration goes on without MQTT when another program has its port, and says so."""
     try:
         processes.check_mqtt_port(config)
-    except Unavailable:
-        err.print(f"Port {config.mqtt_port} is taken: no MQTT in this demonstration. Give one: --mqtt-port 1884")
+    except Unavailable as error:
+        err.print(f"No MQTT: {error.message} (--mqtt-port gives another one)", markup=False)
         return msgspec.structs.replace(config, mqtt_port=0)
     return config
 
 
 def simulate(
     url: Annotated[str, typer.Option("--url", help="Address of a running Lakou, such as http://127.0.0.1:8000")],
-    token_file: Annotated[Path, typer.Option("--token-file", help="File that holds a token with the role agent")],
+    token_file: Annotated[
+        Path, typer.Option("--token-file", help='JSON: {"tokens": {GROUP or "*": {"name": …, "token": …}}}')
+    ],
     scenario: Scenario = "ordinaire",
     speed: Speed = 1.0,
+    sensors: Sensors = network.USUAL,
+    seed: Seed = SEED,
+    rewrite: Rewrite = False,
+    mqtt: Annotated[str, typer.Option("--mqtt", help="HOST:PORT of its MQTT; without it, all is sent over HTTP")] = "",
+    control_port: Annotated[
+        int | None, typer.Option("--control-port", help="Port on loopback for the control API; 0 takes a free one")
+    ] = None,
+    control_file: Annotated[
+        Path | None, typer.Option("--control-file", help="File that tells where the control API listens")
+    ] = None,
     parent: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
-    """Feed a running server with the simulated network, as a client of the public API, until stopped."""
-    try:
-        token = token_file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRequest("The token file cannot be read", place="--token-file", hint="one token in one line") from error
-    asyncio.run(_simulate(url, token, scenario, speed, parent))
+    """Feed a running server with the simulated network, as a client of its public API and MQTT, until stopped."""
+    settings = Settings(
+        url,
+        credentials.read(token_file),
+        mqtt=_address(mqtt),
+        scenario=scenario,
+        speed=speed,
+        sensors=sensors,
+        seed=seed,
+        rewrite=rewrite,
+        control_port=control_port,
+        control_file=control_file,
+    )
+    asyncio.run(_simulate(settings, parent))
 
 
-async def _simulate(url: str, token: str, scenario: str, speed: float, parent: int) -> None:
-    from lakou.simulator import demo as simulator
+def _address(text: str) -> tuple[str, int] | None:
+    host, _, port = text.rpartition(":")
+    if not text:
+        return None
+    if not host or not port.isdigit():
+        raise BadRequest(f"Not an address: {text}", place="--mqtt", hint="HOST:PORT, such as 127.0.0.1:1883")
+    return host.strip("[]"), int(port)
+
+
+async def _simulate(settings: Settings, parent: int) -> None:
+    from lakou.simulator.run import run
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -109,7 +156,7 @@ async def _simulate(url: str, token: str, scenario: str, speed: float, parent: i
 
     watching = asyncio.create_task(watch_parent()) if parent else None
     try:
-        await simulator.run(url, token, scenario=scenario, speed=speed, stop=stop)
+        await run(settings, stop)
     finally:
         if watching:
             watching.cancel()
@@ -126,26 +173,47 @@ def _default_data(config: Path | None, database_url: str | None) -> Path | None:
     )
 
 
-def _token_file(config: Config) -> Path:
-    """The simulator's token in a file of mode 0600, made anew at each start so that no copy stays valid."""
+def _token(name: str, role: str) -> str:
+    """A token's text, made anew at each start so that no copy stays valid."""
     from lakou.identity import actions, queries
 
-    known = queries.tokens().filter(name=TOKEN_NAME).exists()
-    made = actions.renew_token(name=TOKEN_NAME) if known else actions.create_token(name=TOKEN_NAME, role="agent")
-    path = config.data_dir / TOKEN_FILE
-    secretfile.write_private(path, made.text + "\n")
+    known = queries.tokens().filter(name=name).exists()
+    return (actions.renew_token(name=name) if known else actions.create_token(name=name, role=role)).text
+
+
+def _replay_file(config: Config) -> Path:
+    path = config.data_dir / REPLAY_FILE
+    secretfile.write_private(path, _token(REPLAY_TOKEN, "agent") + "\n")
+    return path
+
+
+def _simulator_file(config: Config) -> Path:
+    """One device token for each group of devices, and the control's secret, in a file of mode 0600."""
+    made = credentials.Credentials(
+        {group: credentials.Token(f"demo-{group}", _token(f"demo-{group}", "device")) for group in network.GROUPS},
+        secrets.token_urlsafe(32),
+    )
+    path = config.data_dir / SIMULATOR_FILE
+    secretfile.write_private(path, msgspec.json.encode(made).decode() + "\n")
     return path
 
 
 @contextlib.contextmanager
-def _living(config: Config, scenario: str, speed: float) -> Iterator[None]:
+def _living(config: Config, scenario: str, words: list[str]) -> Iterator[None]:
     """The simulator as a process of its own: it must not take the server's time, and it is a client like others."""
-    token_file = _token_file(config)
+    replay_file, simulator_file = _replay_file(config), _simulator_file(config)
     err.print(f"Demonstration in {config.data_dir}: exercise data only, scenario {scenario}. Ctrl-C stops it.")
-    threading.Thread(target=replay.replay_samples, args=(config, token_file), name="replay", daemon=True).start()
+    threading.Thread(target=replay.replay_samples, args=(config, replay_file), name="replay", daemon=True).start()
     command = [sys.executable, "-m", "lakou", "simulate", "--url", processes.address(config)]
-    command += ["--token-file", str(token_file), "--scenario", scenario, "--speed", str(speed)]
+    command += ["--token-file", str(simulator_file), *words, "--control-port", "0"]
+    command += ["--control-file", str(config.data_dir / CONTROL_FILE)]
+    if processes.opens_mqtt(config):
+        command += [
+            "--mqtt",
+            processes.address(config).removeprefix("http://").rpartition(":")[0] + f":{config.mqtt_port}",
+        ]
     child = subprocess.Popen([*command, "--parent", str(os.getpid())], start_new_session=True)  # noqa: S603
+    threading.Thread(target=_watch, args=(child,), name="watch-simulator", daemon=True).start()
     try:
         yield
     finally:
@@ -155,3 +223,9 @@ def _living(config: Config, scenario: str, speed: float) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def _watch(child: subprocess.Popen[bytes]) -> None:
+    """Say so when the simulator ends by itself: pages would only show that everything falls silent."""
+    if child.wait() not in (0, -signal.SIGTERM):
+        err.print("The simulation has ended; the server goes on without it.")
