@@ -51,3 +51,8 @@ class Epoch(models.Model):
 
     def __str__(self) -> str:
         return str(self.value)
+
+
+from lakou.identity.journal.models import JournalHead, JournalRow  # noqa: E402  Django looks for models here
+
+__all__ = ["Epoch", "JournalHead", "JournalRow", "Role", "Scope", "Token"]
