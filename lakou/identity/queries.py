@@ -13,10 +13,10 @@ def current_epoch() -> int:
 
 
 def tokens_changed_since(epoch: int) -> QuerySet[Token]:
-    """Tokens changed after this epoch, with the scopes they read."""
-    return Token.objects.filter(epoch__gt=epoch).prefetch_related("reads")
+    """Tokens changed after this epoch, with the scopes they read and what they were given."""
+    return Token.objects.filter(epoch__gt=epoch).prefetch_related("reads", "grants")
 
 
 def tokens() -> QuerySet[Token]:
     """All tokens by name, revoked ones too."""
-    return Token.objects.select_related("home").prefetch_related("reads")
+    return Token.objects.select_related("home").prefetch_related("reads", "grants")

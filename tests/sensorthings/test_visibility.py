@@ -15,7 +15,7 @@ import pytest
 from lakou.sensorthings.access import ANONYMOUS
 from tests.sensorthings import bodies
 from tests.sensorthings.bodies import ref
-from tests.sensorthings.caller import DEVICE, OTHER, Caller, Store, body_of
+from tests.sensorthings.caller import DEVICE, OTHER, SCOPED, Caller, Store, body_of
 from tests.sensorthings.worlds import RESTRICTED, build, question
 
 QUESTIONS = {"sqlite": 120, "postgres": 40}
@@ -256,3 +256,73 @@ def test_bulk_ingest_refuses_row_by_row(owned: Caller) -> None:
         owned.call("POST", "Observations", lines, who=OTHER, headers={"content-type": "application/x-ndjson"})
     )
     assert (found["stored"], found["refused"], found["errors"][0]["line"]) == (1, 1, 1)
+
+
+# ── a scoped token adds Observations to what it was given, and writes nothing else ──
+
+GIVEN: list[tuple[str, str, object]] = [
+    ("POST", "Datastreams(1)/Observations", {"result": 1}),
+    ("POST", "Observations", {"result": 2, "Datastream": ref(1)}),
+    ("POST", "Datastreams(3)/Observations", {"result": 1, "FeatureOfInterest": bodies.feature()}),
+    ("POST", "Things(2)/Datastreams(3)/Observations", {"result": 3}),
+]
+NOT_GIVEN: list[tuple[str, str, object]] = [
+    ("POST", "Datastreams(4)/Observations", {"result": 1}),
+    ("POST", "MultiDatastreams(2)/Observations", {"result": [1, 2]}),
+    ("POST", "Things", bodies.thing()),
+    ("POST", "Sensors", bodies.sensor()),
+    ("POST", "FeaturesOfInterest", bodies.feature()),
+    ("POST", "Locations", bodies.location()),
+    ("POST", "Things(2)/Datastreams", bodies.datastream()),
+    ("POST", "Things(2)/Locations", bodies.location()),
+    ("POST", "Observations", {"result": 1, "Datastream": bodies.datastream(Thing=ref(2))}),
+    ("PATCH", "Things(2)", {"description": "x"}),
+    ("PATCH", "Datastreams(1)", {"description": "x"}),
+    ("PATCH", "Observations(1)", {"result": 9}),
+    ("DELETE", "Observations(1)", None),
+    ("DELETE", "Datastreams(1)", None),
+    ("DELETE", "Observations?$filter=id gt 0", None),
+]
+
+
+@pytest.fixture
+def given(owned: Caller) -> Caller:
+    """`owned` with a third Thing and its Datastream 4, which SCOPED was not given."""
+    owned.make("Things", bodies.station("third"), who=OTHER)
+    return owned
+
+
+def test_a_scoped_token_adds_observations_to_what_it_was_given(given: Caller) -> None:
+    for method, target, body in GIVEN:
+        answer = given.call(method, target, body, who=SCOPED)
+        assert answer.status == 201, (target, answer.body)
+    assert len(given.ids("Datastreams(3)/Observations")) == 2
+
+
+def test_a_scoped_token_writes_nothing_else(given: Caller) -> None:
+    before = {plural: given.read(plural)["value"] for plural in OWN}
+    for method, target, body in NOT_GIVEN:
+        answer = given.call(method, target, body, who=SCOPED)
+        assert answer.status == 403, (method, target, answer.body)
+    posts = [(target, body) for method, target, body in NOT_GIVEN if method == "POST"]
+    parts = [{"id": str(n), "method": "post", "url": target, "body": body} for n, (target, body) in enumerate(posts)]
+    answers = body_of(given.call("POST", "$batch", {"requests": parts}, who=SCOPED))["responses"]
+    assert {one["status"] for one in answers} == {403}
+    assert {plural: given.read(plural)["value"] for plural in OWN} == before
+
+
+def test_a_scoped_token_writes_to_what_it_was_given_without_seeing_it(given: Caller) -> None:
+    given.call("PATCH", "Things(1)", RESTRICTED, who=DEVICE)
+    assert given.call("GET", "Datastreams(1)", who=SCOPED).status == 404
+    assert given.call("POST", "Datastreams(1)/Observations", {"result": 5}, who=SCOPED).status == 201
+    assert given.ids("Observations", who=SCOPED) == []
+    assert len(given.ids("Datastreams(1)/Observations", who=DEVICE)) == 2
+
+
+def test_bulk_ingest_of_a_scoped_token_refuses_row_by_row(given: Caller) -> None:
+    components = ["result", "phenomenonTime"]
+    groups = [
+        {"Datastream": ref(i), "components": components, "dataArray": [[1, "2026-03-01T00:00:00Z"]]} for i in (1, 3, 4)
+    ]
+    first, second, third = body_of(given.call("POST", "CreateObservations", groups, who=SCOPED))
+    assert (first[:4], second[:4], third[:5]) == ("http", "http", "error")

@@ -7,7 +7,7 @@ with it; their rows are purged by and by (DESIGN ยง4 rule 7). Cascades: 18-088 ย
 from __future__ import annotations
 
 from lakou.kernel.errors import Forbidden
-from lakou.sensorthings.access import DELETED, Principal
+from lakou.sensorthings.access import DELETED, Changes, Principal
 from lakou.sensorthings.model import (
     FEATURE,
     HISTORICAL_LOCATION,
@@ -30,7 +30,7 @@ def delete(session: Session, principal: Principal, type_: EntityType, id_: int) 
     """Delete one entity and what hangs on it. False when a slice was done and more is left: call again."""
     own(session, principal, type_, id_)
     session.entities_change()
-    if principal.role == "device":
+    if principal.changes is not Changes.ALL:
         _check_cascade(session, principal, type_, id_)
     if type_ is OBSERVATION:
         observations(session, [id_])
@@ -66,7 +66,7 @@ def _check_cascade(session: Session, principal: Principal, type_: EntityType, id
         return
     values = (id_,) if "?1" not in query else (id_, id_)
     owners = session.tx.rows(query.replace("?1", "?"), values)
-    if any(owner != principal.id for (owner,) in owners):
+    if any(not principal.may_change(owner) for (owner,) in owners):
         raise Forbidden(
             f"Others depend on this {type_.name}", hint="An agent or an administrator may delete it.", code="in_use"
         )

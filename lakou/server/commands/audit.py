@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
 import socket
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from lakou.kernel.errors import BadRequest
 from lakou.server import compose
 from lakou.server.commands import options
-
-if TYPE_CHECKING:
-    from lakou.identity.policy.actor import Actor
 
 app = typer.Typer(no_args_is_help=True, help="The journal of every act that matters.")
 err = Console(stderr=True, highlight=False)
@@ -81,11 +75,11 @@ def export(
     from lakou.identity.journal import actions, queries
     from lakou.identity.journal import export as forms
 
-    start = _instant(since)
+    start = options.instant(since, "--since")
     end = queries.head().rows
     actions.record(
         act="journal.export",
-        actor=operator(),
+        actor=options.operator(),
         subject=str(form),
         detail={"rows": end, "since": since or "the beginning"},
     )
@@ -108,32 +102,9 @@ def list_(
     from lakou.identity.journal import queries
 
     table = Table("row", "when (UTC)", "act", "outcome", "who", "about", "from", box=None)
-    rows = list(queries.rows(since=_instant(since), act=act).order_by("-seq")[:last])
+    rows = list(queries.rows(since=options.instant(since, "--since"), act=act).order_by("-seq")[:last])
     for row in reversed(rows):
         who = f"{row.actor_name} ({row.actor_kind})"
         at = f"{row.at:%Y-%m-%d %H:%M:%S}"
         table.add_row(str(row.seq), at, row.act, row.outcome, who, row.subject, row.address)
     Console(highlight=False, markup=False).print(table)
-
-
-def operator() -> Actor:
-    """Whoever works at this command line, under the name that the operating system knows."""
-    from lakou.identity.policy.actor import system
-
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container may run a number that has no name
-        name = "unknown"
-    return system(f"{name} (ligne de commande)")
-
-
-def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadRequest(
-            f"{text[:40]!r} is no day and no instant", place="--since", hint="2026-11-01 or 2026-11-01T06:00:00Z"
-        ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
