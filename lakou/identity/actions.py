@@ -76,7 +76,7 @@ def create_token(
     _give(token, things, datastreams)
     text = _give_secret(token)
     journal.record(
-        act="token.create",
+        act="token.created",
         actor=actor,
         subject=name,
         detail={
@@ -124,7 +124,7 @@ def renew_token(
     token.epoch = _next_epoch()
     text = _give_secret(token)
     detail = {"overlap_s": int(overlap.total_seconds()), "was_revoked": was_revoked}
-    journal.record(act="token.rotate", actor=actor, subject=name, detail=detail, address=address, now=at)
+    journal.record(act="token.rotated", actor=actor, subject=name, detail=detail, address=address, now=at)
     return NewToken(token, text)
 
 
@@ -137,7 +137,7 @@ def revoke_token(*, name: str, actor: Actor = SYSTEM, address: str | None = None
         token.previous_sha256, token.previous_until = "", None
         token.epoch = _next_epoch()
         token.save(update_fields=["revoked", "epoch", "previous_sha256", "previous_until"])
-        journal.record(act="token.revoke", actor=actor, subject=name, address=address, now=token.revoked)
+        journal.record(act="token.revoked", actor=actor, subject=name, address=address, now=token.revoked)
     return token
 
 
@@ -161,7 +161,7 @@ def give_token(
     token.epoch = _next_epoch()
     token.save(update_fields=["epoch"])
     detail = {"things": sorted(things), "datastreams": sorted(datastreams)}
-    journal.record(act="token.scope", actor=actor, subject=name, detail=detail, address=address, now=now)
+    journal.record(act="token.scoped", actor=actor, subject=name, detail=detail, address=address, now=now)
     return token
 
 

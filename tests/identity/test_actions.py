@@ -93,7 +93,7 @@ def test_every_act_on_a_token_leaves_its_row_in_the_journal() -> None:
     actions.revoke_token(name="gauge", actor=anne)
     actions.revoke_token(name="gauge", actor=anne)
     rows = list(journal.rows().filter(seq__gt=before))
-    assert [row.act for row in rows] == ["token.create", "token.rotate", "token.scope", "token.revoke"]
+    assert [row.act for row in rows] == ["token.created", "token.rotated", "token.scoped", "token.revoked"]
     assert {(row.actor_name, row.subject) for row in rows} == {("Anne", "gauge")}
     assert rows[0].address == "192.0.2.1"
     assert '"things":[3]' in rows[0].detail

@@ -306,7 +306,8 @@ def test_a_scoped_token_writes_nothing_else(given: Caller) -> None:
         assert answer.status == 403, (method, target, answer.body)
     posts = [(target, body) for method, target, body in NOT_GIVEN if method == "POST"]
     parts = [{"id": str(n), "method": "post", "url": target, "body": body} for n, (target, body) in enumerate(posts)]
-    answers = body_of(given.call("POST", "$batch", {"requests": parts}, who=SCOPED))["responses"]
+    whole = given.call("POST", "$batch", {"requests": parts}, who=SCOPED, headers={"content-type": "application/json"})
+    answers = body_of(whole)["responses"]
     assert {one["status"] for one in answers} == {403}
     assert {plural: given.read(plural)["value"] for plural in OWN} == before
 

@@ -14,9 +14,9 @@ def test_acts_at_the_command_line_are_read_exported_verified_and_a_change_is_fou
     assert lakou("audit", "export", *data).stdout == ""
     noted = lakou("audit", "head", *data).stdout.strip()
     (line,) = lakou("audit", "export", *data).stdout.splitlines()
-    assert json.loads(line)["event"]["action"] == "journal.export"
+    assert json.loads(line)["event"]["action"] == "journal.exported"
     assert "ligne de commande" in json.loads(line)["user"]["name"]
-    assert "journal.export" in lakou("audit", "list", "--last", "1", *data).stdout
+    assert "journal.exported" in lakou("audit", "list", "--last", "1", *data).stdout
     done = lakou("audit", "verify", "--head", noted, *data)
     assert (done.returncode, done.stdout[:31]) == (0, "The journal is whole: 2 rows. H")
     with sqlite3.connect(tmp_path / "data" / "civic.db") as connection:

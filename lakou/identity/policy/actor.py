@@ -27,8 +27,8 @@ class Role(StrEnum):
     ANYONE = "anyone"
     CITIZEN = "citizen"
     OBSERVER = "observer"
-    OWNER = "owner"
-    STEWARD = "steward"
+    DEVICE_OWNER = "device_owner"
+    DATA_STEWARD = "data_steward"
     DUTY_OFFICER = "duty_officer"
     APPROVER = "approver"
     ADMINISTRATOR = "administrator"
@@ -40,12 +40,12 @@ class Role(StrEnum):
 TOKEN_ROLES = frozenset({Role.DEVICE, Role.AGENT, Role.ADMIN})
 ROLE_WORDS: dict[Role, str] = {
     Role.ANYONE: "tout le monde",
-    Role.CITIZEN: "citoyen",
+    Role.CITIZEN: "habitant",
     Role.OBSERVER: "observateur",
-    Role.OWNER: "propriétaire d’appareils",
-    Role.STEWARD: "gestionnaire de données",
-    Role.DUTY_OFFICER: "cadre d’astreinte",
-    Role.APPROVER: "validateur d’alertes",
+    Role.DEVICE_OWNER: "propriétaire d’appareils",
+    Role.DATA_STEWARD: "responsable des données",
+    Role.DUTY_OFFICER: "agent d’astreinte",
+    Role.APPROVER: "approbateur des alertes",
     Role.ADMINISTRATOR: "administrateur",
     Role.DEVICE: "appareil (jeton)",
     Role.AGENT: "agent (jeton)",

@@ -78,7 +78,7 @@ def export(
     start = options.instant(since, "--since")
     end = queries.head().rows
     actions.record(
-        act="journal.export",
+        act="journal.exported",
         actor=options.operator(),
         subject=str(form),
         detail={"rows": end, "since": since or "the beginning"},
@@ -90,7 +90,7 @@ def export(
 
 @app.command("list")
 def list_(
-    act: Annotated[str, typer.Option("--act", help="Only this act, such as token.revoke")] = "",
+    act: Annotated[str, typer.Option("--act", help="Only this act, such as token.revoked")] = "",
     since: Since = None,
     last: Annotated[int, typer.Option("--last", min=1, max=10_000, help="At most so many, the latest")] = 50,
     data: options.Data = None,

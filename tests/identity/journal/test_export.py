@@ -17,7 +17,7 @@ from lakou.identity.journal.acts import ACTS, severity
 class Row:
     seq: int = 3
     at_us: int = 1_764_000_000_000_001
-    act: str = "token.create"
+    act: str = "token.created"
     outcome: str = "success"
     actor_kind: str = "person"
     actor_id: int = 7
@@ -31,7 +31,7 @@ class Row:
 
 def test_a_syslog_message_has_the_form_of_rfc_5424() -> None:
     assert export.syslog(Row(), "lamentin") == (
-        "<109>1 2025-11-24T16:00:00.000001Z lamentin lakou - token.create "
+        "<109>1 2025-11-24T16:00:00.000001Z lamentin lakou - token.created "
         f'[lakou@32473 seq="3" hash="{"ab" * 32}" outcome="success" actorKind="person" actorId="7" actor="Anne" '
         'subject="jauge \\"12\\" [aval\\] \\\\" organisation="2" address="192.0.2.7" '
         'detail="{\\"role\\":\\"device\\"}"] '
@@ -45,7 +45,7 @@ def test_an_ecs_line_has_the_fields_of_its_act() -> None:
     assert line["@timestamp"] == "2025-11-24T16:00:00.000001Z"
     assert line["log.level"] == "warning"
     assert {key: line["event"][key] for key in ("category", "type", "action", "outcome", "sequence")} == {
-        "category": ["iam"], "type": ["creation"], "action": "token.create", "outcome": "failure", "sequence": 3,
+        "category": ["iam"], "type": ["creation"], "action": "token.created", "outcome": "failure", "sequence": 3,
     }  # fmt: skip
     assert line["user"]["name"] == "Anne"
     assert line["organization"] == {"id": "2"}
@@ -77,7 +77,7 @@ def test_no_text_breaks_out_of_its_place(name: str, subject: str, detail: str) -
 
 def test_every_act_has_words_and_a_level() -> None:
     for name, act in ACTS.items():
-        assert re.fullmatch(r"[a-z.]{1,32}", name)
+        assert re.fullmatch(r"[a-z._]{1,32}", name)
         assert act.words
         assert severity(name, "failure") <= 4
         assert 0 <= severity(name, "success") <= 6

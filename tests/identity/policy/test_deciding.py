@@ -82,7 +82,10 @@ def test_a_role_in_one_organisation_gives_nothing_in_another(role: Role) -> None
                 continue
             obj = Object(kind, organisation=2, owner=99, person=77, scope=7 if kind in public else 0)
             creates = kind is Kind.ENTITY and action in (Action.CREATE, Action.CLAIM)
-            assert policy.may(actor, action, obj) is (creates and role in (Role.OWNER, Role.STEWARD)), (action, kind)
+            assert policy.may(actor, action, obj) is (creates and role in (Role.DEVICE_OWNER, Role.DATA_STEWARD)), (
+                action,
+                kind,
+            )
 
 
 def test_a_role_on_a_territory_holds_for_what_lies_in_it() -> None:
@@ -114,10 +117,10 @@ def test_refusals_say_as_little_as_they_can() -> None:
     with pytest.raises(Unauthorized):
         policy.require(ANONYMOUS, Action.ROTATE, theirs)
     with pytest.raises(NotFound):
-        policy.require(person(Role.STEWARD), Action.ROTATE, theirs)
+        policy.require(person(Role.DATA_STEWARD), Action.ROTATE, theirs)
     with pytest.raises(Forbidden):
         policy.require(person(Role.CITIZEN), Action.CREATE, Object(Kind.TOKEN))
-    policy.require(person(Role.STEWARD), Action.ROTATE, replace(theirs, organisation=1))
+    policy.require(person(Role.DATA_STEWARD), Action.ROTATE, replace(theirs, organisation=1))
 
 
 # ── the data plane decides the same ──
@@ -168,4 +171,4 @@ def test_the_known_ones_are_what_they_were() -> None:
     assert principal_of(token(Role.DEVICE)).changes is Changes.OWN
     assert principal_of(token(Role.DEVICE, things=frozenset({1}))).changes is Changes.GIVEN
     assert principal_of(person(Role.CITIZEN)).changes is Changes.NOTHING
-    assert principal_of(person(Role.STEWARD)).id < -1_000
+    assert principal_of(person(Role.DATA_STEWARD)).id < -1_000
