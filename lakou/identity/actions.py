@@ -75,20 +75,16 @@ def create_token(
     token.reads.set([other.home for other in others])
     _give(token, things, datastreams)
     text = _give_secret(token)
-    journal.record(
-        act="token.created",
-        actor=actor,
-        subject=name,
-        detail={
-            "role": role,
-            "reads": sorted(reads),
-            "things": sorted(things),
-            "datastreams": sorted(datastreams),
-            "expires": expires.isoformat() if expires else None,
-        },
-        address=address,
-        now=at,
-    )
+    detail: dict[str, str | list[str] | list[int]] = {"role": role}
+    if reads:
+        detail["reads"] = sorted(reads)
+    if things:
+        detail["things"] = sorted(things)
+    if datastreams:
+        detail["datastreams"] = sorted(datastreams)
+    if expires is not None:
+        detail["expires"] = expires.isoformat()
+    journal.record(act="token.created", actor=actor, subject=name, detail=detail, address=address, now=at)
     return NewToken(token, text)
 
 

@@ -20,3 +20,8 @@ def tokens_changed_since(epoch: int) -> QuerySet[Token]:
 def tokens() -> QuerySet[Token]:
     """All tokens by name, revoked ones too."""
     return Token.objects.select_related("home").prefetch_related("reads", "grants")
+
+
+def token(number: int) -> Token | None:
+    """One token by its number, with what it reads and what it was given."""
+    return tokens().filter(pk=number).first()

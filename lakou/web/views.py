@@ -11,13 +11,15 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from lakou.kernel.errors import LakouError
+from lakou.identity import policy
+from lakou.identity.policy.requests import actor_of_request
+from lakou.kernel.errors import LakouError, Unauthorized
 from lakou.kernel.time import SECOND, format_instant
-from lakou.sensorthings.access import ANONYMOUS
 from lakou.territory.profile import Profile, load_profile
 from lakou.web import french
 from lakou.web.day_line import LineDrawing, draw_line, numbers_of
@@ -45,24 +47,32 @@ class Line:
 
 async def home(request: HttpRequest) -> HttpResponse:
     """`/`: what this is and how the network stands, for anyone."""
-    return await _page(request, "web/home.html", numeral=1, flux=None)
+    return await _page(request, "web/home.html", policy.Kind.PAGE, numeral=1, flux=None)
 
 
 async def poste(request: HttpRequest) -> HttpResponse:
     """`/poste`: every Thing with its latest values, a map, and the 24 h line of a chosen Datastream."""
     flux = request.GET.get("flux")
-    return await _page(request, "web/poste.html", numeral=_page_number(request.GET.get("page")), flux=flux)
+    numeral = _page_number(request.GET.get("page"))
+    return await _page(request, "web/poste.html", policy.Kind.DESK, numeral=numeral, flux=flux)
 
 
-async def _page(request: HttpRequest, template: str, *, numeral: int, flux: str | None) -> HttpResponse:
+async def _page(
+    request: HttpRequest, template: str, kind: policy.Kind, *, numeral: int, flux: str | None
+) -> HttpResponse:
     now_s = time.time()
     profile = _profile()
     context = _common(request, profile, now_s)
     status = 200
     try:
+        actor = await sync_to_async(actor_of_request)(request)
+        policy.require(actor, policy.Action.READ, policy.Object(kind))
+        principal = policy.principal_of(actor)
         service = get_service()
-        network = await read_network(service, ANONYMOUS, now_s, numeral)
-        day = await read_day(service, ANONYMOUS, _identifier(flux), now_s) if _identifier(flux) else None
+        network = await read_network(service, principal, now_s, numeral)
+        day = await read_day(service, principal, _identifier(flux), now_s) if _identifier(flux) else None
+    except Unauthorized as error:
+        return _fresh_only(_refused(error))
     except LakouError as error:
         context |= {"error": error, "network": None}
         response = render(request, "web/unavailable.html", context, status=503)
@@ -157,4 +167,11 @@ def _has_font() -> bool:
 def _fresh_only(response: HttpResponse) -> HttpResponse:
     # A kept copy would show old values as the state of now.
     response["Cache-Control"] = "no-store"
+    return response
+
+
+def _refused(error: Unauthorized) -> HttpResponse:
+    """A program that sent a token which is none any more; browsers send none."""
+    response = HttpResponse(f"{error.message}\n", status=error.status, content_type="text/plain; charset=utf-8")
+    response["WWW-Authenticate"] = 'Bearer realm="Lakou"'
     return response

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from django.http import HttpRequest
 
 from lakou.identity import authority
-from lakou.identity.policy.actor import Actor
+from lakou.identity.policy.actor import ANONYMOUS, Actor
 
 FindPerson = Callable[[HttpRequest], Actor | None]
 
@@ -29,6 +29,12 @@ def find_people_with(find: FindPerson) -> None:
 
 
 def actor_of_request(request: HttpRequest) -> Actor:
-    """Who sends this request. Raises Unauthorized for a token that is unknown, expired or revoked."""
+    """Who sends this request. Raises Unauthorized for a token that is unknown, expired or revoked.
+
+    May look into the database: an async view calls it in a thread.
+    """
     person = _find_person(request)
-    return person or authority.current().actor(request.headers.get("Authorization"))
+    if person is not None:
+        return person
+    header = request.headers.get("Authorization")
+    return ANONYMOUS if header is None else authority.current().actor(header)
