@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from lakou.identity import policy
 from lakou.identity.policy.requests import actor_of_request
@@ -45,11 +46,13 @@ class Line:
     csv_href: str
 
 
+@require_safe
 async def home(request: HttpRequest) -> HttpResponse:
     """`/`: what this is and how the network stands, for anyone."""
     return await _page(request, "web/home.html", policy.Kind.PAGE, numeral=1, flux=None)
 
 
+@require_safe
 async def poste(request: HttpRequest) -> HttpResponse:
     """`/poste`: every Thing with its latest values, a map, and the 24 h line of a chosen Datastream."""
     flux = request.GET.get("flux")

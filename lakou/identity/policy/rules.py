@@ -115,7 +115,7 @@ RULES: tuple[Rule, ...] = (
     Rule((_A.READ,), _K.DESK, (_R.ANYONE,)),
     # ── how the service is ──
     Rule((_A.READ,), _K.METRICS, (_R.AGENT, _R.ADMIN), (_W.WHOLE,)),
-    Rule((_A.READ,), _K.METRICS, (_R.ADMINISTRATOR,), (_W.MFA,)),
+    Rule((_A.READ,), _K.METRICS, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),
     # ── tokens of devices and programs ──
     Rule((_A.READ, _A.ROTATE, _A.REVOKE), _K.TOKEN, (_R.DEVICE_OWNER,), (_W.OWN,)),
     Rule((_A.CREATE,), _K.TOKEN, (_R.DEVICE_OWNER,), (_W.WITHIN,)),
