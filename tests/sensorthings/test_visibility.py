@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from random import Random
+from urllib.parse import quote
 
 import pytest
 
@@ -48,6 +49,58 @@ def test_a_restricted_part_changes_no_answer(stores: Callable[[int], Store], see
             assert expected[0] in (200, 404), (target, expected)
             answered += expected[0] == 200
         assert answered > questions // 2
+    finally:
+        bare.close()
+        full.close()
+
+
+# ── no error tells of what is hidden ──
+
+FAR = " ".join(["add duration'P7000000D'"] * 15)
+FAULTS = (
+    "Observations?$filter=result mul 1e300 gt 0",
+    "Observations?$filter=result mul result mul 1e-300 gt 0",
+    "Observations?$filter=1e-300 div result gt 0",
+    "Observations?$filter=(result add 1.7e308) add 1.7e308 gt 0",
+    "Observations?$filter=(0 sub 1.7e308) sub result lt 0",
+    "Observations?$filter=1e300 mod result ge 0",
+    "Observations?$filter=result mod 1e-300 ge 0",
+    "Observations?$filter=round(result mul 1e300) gt 0 or floor(result mul 1e300) gt 0",
+    "Observations?$filter=substring('abcdef',result mul 1e300) eq 'a'",
+    f"Observations?$filter=phenomenonTime {FAR} gt 2026-01-01T00:00:00Z",
+    f"Observations?$filter=resultTime {FAR.replace('add', 'sub')} lt 2026-01-01T00:00:00Z",
+    f"Observations?$filter=(resultTime {FAR}) sub 0001-01-01T00:00:00Z gt duration'P1D'",
+    "Observations?$filter=(phenomenonTime sub 2026-01-01T00:00:00Z) mul 1e300 gt duration'P1D'",
+    f"Observations?$filter=((phenomenonTime sub 0001-01-01T00:00:00Z) {FAR}) gt duration'P1D'",
+    f"Observations?$filter=year(phenomenonTime {FAR}) gt 1",
+    "Observations?$orderby=result mul 1e300,id",
+    "Datastreams?$filter=Observations/any(o: o/result mul 1e300 gt 0)",
+    "Datastreams?$expand=Observations($filter=result mul 1e300 gt 0)",
+    "Things?$filter=Datastreams/Observations/result mul 1e300 gt 0",
+    "Things?$filter=properties/level mul 1e300 gt 0",
+    "Observations?$apply=filter(result mul 1e300 gt 0)/aggregate($count as n)",
+)
+
+
+def test_no_error_tells_of_what_is_hidden(stores: Callable[[int], Store]) -> None:
+    """A function that fails on a hidden row would let anybody search for its value, one question a bit."""
+    bare, full = stores(0).caller(), stores(1).caller()
+    try:
+        for one in (bare, full):
+            one.make("Things", bodies.station(properties={"level": 1}))
+        levels = {"properties": {"level": 1e300}}
+        for n, result in enumerate((1e300, -1e300, 1e-300, 7.5)):
+            body = bodies.station(f"secret {n}", **levels, **RESTRICTED)
+            thing = full.make("Things", body)
+            stream = full.ids(f"Things({thing})/Datastreams")[0]
+            time = f"9{n}00-01-01T00:00:00Z"
+            full.make(
+                f"Datastreams({stream})/Observations", {"result": result, "phenomenonTime": time, "resultTime": time}
+            )
+        for target in FAULTS:
+            expected, found = ask(bare, quote(target, safe="/?$=&")), ask(full, quote(target, safe="/?$=&"))
+            assert found == expected, target
+            assert expected[0] == 200, (target, expected)
     finally:
         bare.close()
         full.close()
