@@ -16,7 +16,7 @@ import pytest
 from lakou.sensorthings.access import ANONYMOUS
 from tests.sensorthings import bodies
 from tests.sensorthings.bodies import ref
-from tests.sensorthings.caller import DEVICE, OTHER, SCOPED, Caller, Store, body_of
+from tests.sensorthings.caller import AGENT, DEVICE, OTHER, SCOPED, Caller, Store, body_of
 from tests.sensorthings.worlds import RESTRICTED, build, question
 
 QUESTIONS = {"sqlite": 120, "postgres": 40}
@@ -294,6 +294,18 @@ def test_a_device_deletes_nothing_of_another_by_a_cascade(owned: Caller, target:
     owned.make(f"Datastreams({stream})/Observations", {"result": 1, "FeatureOfInterest": ref(1)}, who=OTHER)
     owned.call("DELETE", target, who=DEVICE)
     assert len(owned.ids(f"Datastreams({stream})/Observations", who=OTHER)) == 1
+
+
+@pytest.mark.parametrize("target", ["Sensors(1)", "ObservedProperties(1)", "FeaturesOfInterest(1)", "Locations(1)"])
+def test_an_agent_deletes_nothing_that_it_does_not_see_by_a_cascade(owned: Caller, target: str) -> None:
+    secret = bodies.datastream("secret", Sensor=ref(1), ObservedProperty=ref(1))
+    thing = bodies.thing("secret", Locations=[ref(1)], Datastreams=[secret], **RESTRICTED)
+    stream = owned.ids(f"Things({owned.make('Things', thing, who=OTHER)})/Datastreams", who=OTHER)[0]
+    owned.make(f"Datastreams({stream})/Observations", {"result": 1, "FeatureOfInterest": ref(1)}, who=OTHER)
+    answer = owned.call("DELETE", target, who=AGENT)
+    assert (answer.status, body_of(answer)["code"]) == (403, "in_use")
+    assert len(owned.ids(f"Datastreams({stream})/Observations", who=OTHER)) == 1
+    assert owned.call("DELETE", target).status == 200
 
 
 def test_bulk_ingest_refuses_row_by_row(owned: Caller) -> None:
