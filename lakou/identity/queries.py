@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
 
 from lakou.identity.models import Epoch, Token
 
@@ -25,3 +27,8 @@ def tokens() -> QuerySet[Token]:
 def token(number: int) -> Token | None:
     """One token by its number, with what it reads and what it was given."""
     return tokens().filter(pk=number).first()
+
+
+def valid_tokens(now: datetime) -> QuerySet[Token]:
+    """Tokens that are neither revoked nor over."""
+    return Token.objects.filter(Q(expires=None) | Q(expires__gt=now), revoked=None)

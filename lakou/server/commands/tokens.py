@@ -97,6 +97,28 @@ def revoke(
     err.print(f"The token of {token.name} is revoked.", markup=False)
 
 
+@app.command()
+def scope(
+    name: Name,
+    thing: Annotated[
+        list[int] | None, typer.Option("--thing", help="Id of a Thing whose Datastreams it may write to (repeatable)")
+    ] = None,
+    datastream: Annotated[
+        list[int] | None, typer.Option("--datastream", help="Id of a Datastream it may write to (repeatable)")
+    ] = None,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Set what a token alone may write to, in place of what it was given; without ids the bound is lifted."""
+    compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
+    from lakou.identity import actions
+
+    actions.give_token(name=name, things=thing or (), datastreams=datastream or (), actor=options.operator())
+    bound = "only adds Observations to what was given" if thing or datastream else "is not narrowed any more"
+    err.print(f"The token of {name} {bound}.", markup=False)
+
+
 @app.command("list")
 def list_(
     data: options.Data = None, database_url: options.DatabaseUrl = None, config: options.ConfigFile = None
