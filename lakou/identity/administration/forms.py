@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -57,6 +58,14 @@ class NewTokenForm(ScopeForm):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     field_order = ("name", "role", "things", "datastreams", "expires")
+
+    def __init__(self, *values: Any, roles: Collection[str], may_scope: bool) -> None:
+        super().__init__(*values)
+        role = self.fields["role"]
+        assert isinstance(role, forms.ChoiceField)  # noqa: S101  declared above
+        role.choices = [choice for choice in ROLES if choice[0] in roles]
+        if not may_scope:
+            del self.fields["things"], self.fields["datastreams"]
 
     def ends(self) -> datetime | None:
         """The end of the last day, in the zone of the territory."""

@@ -21,7 +21,7 @@ from lakou.identity.journal import actions as journal
 from lakou.identity.journal import export as forms_of_export
 from lakou.identity.journal import queries as journal_queries
 from lakou.identity.journal.acts import ACTS
-from lakou.identity.models import Token
+from lakou.identity.models import Role, Token
 from lakou.identity.policy import Action, Actor, Kind, Object
 from lakou.identity.policy.requests import actor_of_request
 from lakou.kernel.errors import LakouError, NotFound
@@ -59,7 +59,7 @@ def tokens(request: HttpRequest, actor: Actor) -> HttpResponse:
     """GET: the tokens that the actor may see. POST: make one; its secret is shown this once."""
     if request.method == "POST":
         return _create(request, actor)
-    return _list(request, actor, NewTokenForm())
+    return _list(request, actor, NewTokenForm(**_allowed(actor)))
 
 
 def _list(request: HttpRequest, actor: Actor, form: NewTokenForm, status: int = 200) -> HttpResponse:
@@ -78,15 +78,16 @@ def _list(request: HttpRequest, actor: Actor, form: NewTokenForm, status: int = 
 
 def _create(request: HttpRequest, actor: Actor) -> HttpResponse:
     policy.require(actor, Action.CREATE, Object(Kind.TOKEN))
-    form = NewTokenForm(request.POST)
+    form = NewTokenForm(request.POST, **_allowed(actor))
     if form.is_valid():
         given = form.cleaned_data
+        policy.require(actor, Action.CREATE, Object(Kind.TOKEN, role=policy.Role(given["role"])))
         try:
             made = actions.create_token(
                 name=given["name"],
                 role=given["role"],
-                things=given["things"],
-                datastreams=given["datastreams"],
+                things=given.get("things", ()),
+                datastreams=given.get("datastreams", ()),
                 expires=form.ends(),
                 actor=actor,
                 address=_address(request),
@@ -97,6 +98,12 @@ def _create(request: HttpRequest, actor: Actor) -> HttpResponse:
         else:
             return _shown_once(request, made, "Jeton créé")
     return _list(request, actor, form, status=422)
+
+
+def _allowed(actor: Actor) -> dict[str, Any]:
+    """What the form offers: only roles that the actor may give, a scope only where the actor may give one."""
+    roles = [role for role in Role if policy.may(actor, Action.CREATE, Object(Kind.TOKEN, role=policy.Role(role)))]
+    return {"roles": roles, "may_scope": policy.may(actor, Action.GRANT, Object(Kind.TOKEN))}
 
 
 _FRENCH = {
@@ -138,7 +145,7 @@ def revoke(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
 @for_actors
 def scope(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
     """Set what a token may add Observations to."""
-    found = _token(actor, Action.CHANGE, number)
+    found = _token(actor, Action.GRANT, number)
     form = ScopeForm(request.POST)
     if not form.is_valid():
         return _detail(request, actor, found, scoping=form, status=422)
@@ -155,7 +162,7 @@ def scope(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
 
 def object_of(found: Token) -> Object:
     """A token as the policy sees it. It belongs to no organisation yet: only roles that hold everywhere reach it."""
-    return Object(Kind.TOKEN, owner=found.pk, label=f"token {found.pk}")
+    return Object(Kind.TOKEN, owner=found.pk, role=policy.Role(found.role), label=f"token {found.pk}")
 
 
 def _token(actor: Actor, action: Action, number: int) -> Token:
@@ -186,7 +193,7 @@ def _detail(
         "scoping": scoping or ScopeForm(initial=given),
         "may_rotate": policy.may(actor, Action.ROTATE, obj) and row["state"] == "valid",
         "may_revoke": policy.may(actor, Action.REVOKE, obj) and row["state"] != "revoked",
-        "may_change": policy.may(actor, Action.CHANGE, obj) and row["state"] != "revoked",
+        "may_change": policy.may(actor, Action.GRANT, obj) and row["state"] != "revoked",
         "tab": "tokens",
     }
     return render(request, "administration/token.html", context, status=status)

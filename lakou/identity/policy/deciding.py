@@ -35,6 +35,8 @@ class Object:
     person: int | None = None
     thing: int | None = None
     datastream: int | None = None
+    role: Role | None = None
+    """The role of a token."""
     label: str = ""
     """What a refusal calls it, such as "token gauge-12"."""
 
@@ -136,6 +138,14 @@ def _is_within(actor: Actor, grant: Grant, obj: Object) -> bool:
     )
 
 
+def _is_everywhere(actor: Actor, grant: Grant, obj: Object) -> bool:
+    return grant.organisation is None and grant.territory is None
+
+
+def _is_lesser(actor: Actor, grant: Grant, obj: Object) -> bool:
+    return obj.role in (None, Role.DEVICE)
+
+
 def _is_self(actor: Actor, grant: Grant, obj: Object) -> bool:
     return actor.kind is ActorKind.PERSON and obj.person is not None and obj.person == actor.id
 
@@ -145,6 +155,8 @@ _HOLDS: dict[When, Callable[[Actor, Grant, Object], bool]] = {
     When.OWN: _is_own,
     When.GIVEN: _is_given,
     When.WITHIN: _is_within,
+    When.EVERYWHERE: _is_everywhere,
+    When.LESSER: _is_lesser,
     When.SELF: _is_self,
     When.WHOLE: lambda actor, grant, obj: not actor.is_scoped,
     When.MFA: lambda actor, grant, obj: actor.mfa,

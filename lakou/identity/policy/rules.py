@@ -63,6 +63,8 @@ class When(StrEnum):
     OWN = "own"
     GIVEN = "given"
     WITHIN = "within"
+    EVERYWHERE = "everywhere"
+    LESSER = "lesser"
     SELF = "self"
     WHOLE = "whole"
     MFA = "mfa"
@@ -73,6 +75,8 @@ WHEN_WORDS: dict[When, str] = {
     When.OWN: "made by the actor, or by a token that counts as the actor's own",
     When.GIVEN: "the token was given this Thing or Datastream",
     When.WITHIN: "in the organisation and on the territory of the role",
+    When.EVERYWHERE: "the role holds in all organisations, on the whole territory",
+    When.LESSER: "the token has the role device, which reaches nothing of others",
     When.SELF: "it is the actor, or belongs to the actor",
     When.WHOLE: "the token has not been narrowed to single Things or Datastreams",
     When.MFA: "with a second factor shown in this session",
@@ -117,11 +121,16 @@ RULES: tuple[Rule, ...] = (
     Rule((_A.READ,), _K.METRICS, (_R.AGENT, _R.ADMIN), (_W.WHOLE,)),
     Rule((_A.READ,), _K.METRICS, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),
     # ── tokens of devices and programs ──
-    Rule((_A.READ, _A.ROTATE, _A.REVOKE), _K.TOKEN, (_R.DEVICE_OWNER,), (_W.OWN,)),
-    Rule((_A.CREATE,), _K.TOKEN, (_R.DEVICE_OWNER,), (_W.WITHIN,)),
-    Rule((_A.READ, _A.ROTATE, _A.REVOKE, *_WRITE), _K.TOKEN, (_R.DATA_STEWARD,), (_W.WITHIN,)),
-    Rule((_A.READ, _A.ROTATE, _A.REVOKE, *_WRITE), _K.TOKEN, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),
-    Rule((_A.READ, _A.ROTATE, _A.REVOKE, *_WRITE), _K.TOKEN, (_R.ADMIN,), (_W.WHOLE,)),
+    # An agent or an admin reaches things of every organisation, and so does a scope: who gives them must hold for all.
+    Rule((_A.READ,), _K.TOKEN, (_R.DEVICE_OWNER,), (_W.OWN,)),
+    Rule((_A.READ,), _K.TOKEN, (_R.DATA_STEWARD,), (_W.WITHIN,)),
+    Rule((_A.READ,), _K.TOKEN, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),
+    Rule((_A.CREATE,), _K.TOKEN, (_R.DEVICE_OWNER, _R.DATA_STEWARD), (_W.WITHIN, _W.LESSER)),
+    Rule((_A.ROTATE, _A.REVOKE), _K.TOKEN, (_R.DEVICE_OWNER,), (_W.OWN, _W.LESSER)),
+    Rule((_A.ROTATE, _A.REVOKE), _K.TOKEN, (_R.DATA_STEWARD,), (_W.WITHIN, _W.LESSER)),
+    Rule((_A.CREATE, _A.ROTATE, _A.REVOKE), _K.TOKEN, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.LESSER, _W.MFA)),
+    Rule((_A.CREATE, _A.ROTATE, _A.REVOKE, _A.GRANT), _K.TOKEN, (_R.ADMINISTRATOR,), (_W.EVERYWHERE, _W.MFA)),
+    Rule((_A.READ, _A.CREATE, _A.ROTATE, _A.REVOKE, _A.GRANT), _K.TOKEN, (_R.ADMIN,), (_W.WHOLE,)),
     # ── people, organisations, roles ──
     Rule((_A.READ, _A.CHANGE, _A.EXPORT, _A.DELETE), _K.PERSON, (_R.CITIZEN,), (_W.SELF,)),
     Rule((_A.READ, _A.EXPORT, *_WRITE), _K.PERSON, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),

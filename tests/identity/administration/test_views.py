@@ -192,3 +192,30 @@ def test_an_export_is_a_file_and_an_act(door: Door) -> None:
     assert journal.rows().last().act == "journal.exported"  # type: ignore[union-attr]
     answer = door.as_(HEAD).post("/administration/journal/export/", {"forme": "syslog"})
     assert answer.content.decode().splitlines()[-1].startswith("<109>1 ")
+
+
+# ── nobody gives more than they have ──
+
+STEWARD = Actor(kind=ActorKind.PERSON, id=3, name="Sonia", grants=frozenset({Grant(Role.DATA_STEWARD)}), mfa=True)
+
+
+def test_a_steward_makes_tokens_of_devices_only_and_gives_no_scope(door: Door) -> None:
+    web = door.as_(STEWARD)
+    shown = web.get(LIST).content.decode()
+    assert ('value="device"' in shown, 'value="agent"' in shown, "id_things" in shown) == (True, False, False)
+    for role in ("agent", "admin"):
+        assert web.post(LIST, {"name": "a", "role": role}).status_code == 422
+    assert not Token.objects.exists()
+    assert web.post(LIST, {"name": "a", "role": "device", "things": "1"}).status_code == 200
+    assert list(Token.objects.get(name="a").grants.all()) == []
+    assert web.post(f"{LIST}{number('a')}/portee/", {"things": "1"}).status_code == 403
+
+
+@pytest.mark.parametrize("role", ["agent", "admin"])
+def test_a_steward_gets_no_secret_of_a_token_that_reaches_further(door: Door, role: str) -> None:
+    actions.create_token(name="a", role=role)
+    web, page = door.as_(STEWARD), f"{LIST}{number('a')}/"
+    shown = web.get(page).content.decode().partition("<main")[2]
+    assert "<form" not in shown
+    for act in ("secret", "revoquer", "portee"):
+        assert web.post(f"{page}{act}/", {"overlap": "0"}).status_code == 403

@@ -109,6 +109,18 @@ def test_people_see_and_take_out_their_own_data_only() -> None:
     assert not policy.may(replace(anne, kind=ActorKind.TOKEN), Action.READ, Object(Kind.PERSON, person=5))
 
 
+def test_only_who_holds_for_all_gives_what_reaches_all() -> None:
+    host, local = person(Role.ADMINISTRATOR, organisation=None), person(Role.ADMINISTRATOR)
+    for role in (Role.AGENT, Role.ADMIN):
+        token_of_one = Object(Kind.TOKEN, organisation=1, owner=99, role=role)
+        for action in (Action.CREATE, Action.ROTATE, Action.REVOKE, Action.GRANT):
+            assert policy.may(host, action, token_of_one)
+            assert not policy.may(local, action, token_of_one)
+    device = Object(Kind.TOKEN, organisation=1, owner=99, role=Role.DEVICE)
+    assert policy.may(local, Action.ROTATE, device)
+    assert not policy.may(local, Action.GRANT, device)
+
+
 # ── refusals ──
 
 
