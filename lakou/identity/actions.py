@@ -1,19 +1,26 @@
-"""Every write of identity: one function per verb, each in one transaction that also raises the epoch."""
+"""Every write of identity: one function per verb, each in one transaction that also raises the epoch and, last of all,
+leaves its row in the journal.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F
 
 from lakou.identity import secret
-from lakou.identity.models import Epoch, Role, Scope, Token
+from lakou.identity.journal import actions as journal
+from lakou.identity.models import Epoch, Role, Scope, Token, TokenGrant
+from lakou.identity.policy import Actor, system
 from lakou.kernel.errors import BadRequest, Conflict, NotFound
 
+SYSTEM = system()
+LONGEST_OVERLAP = timedelta(days=30)
+MOST_GRANTS = 1_000
 _NAME = re.compile(r"\w[\w .@+-]{0,79}")
 
 
@@ -25,11 +32,25 @@ class NewToken(NamedTuple):
 
 
 @transaction.atomic
-def create_token(*, name: str, role: str, reads: Collection[str] = (), now: datetime | None = None) -> NewToken:
+def create_token(
+    *,
+    name: str,
+    role: str,
+    reads: Collection[str] = (),
+    things: Collection[int] = (),
+    datastreams: Collection[int] = (),
+    expires: datetime | None = None,
+    actor: Actor = SYSTEM,
+    address: str | None = None,
+    now: datetime | None = None,
+) -> NewToken:
     """Make a token with a scope of its own. `reads` names tokens whose restricted things it may read too.
 
-    Raises BadRequest for a bad name or role, Conflict when the name is taken, NotFound for an unknown `reads`.
+    With `things` or `datastreams` it is scoped: it may add Observations to these and write nothing else.
+    Raises BadRequest for a bad name, role, id or expiry, Conflict when the name is taken, NotFound for an unknown
+    `reads`.
     """
+    at = now or datetime.now(UTC)
     if not _NAME.fullmatch(name):
         raise BadRequest(
             "A token's name has 1 to 80 letters, digits, spaces or . @ + - _",
@@ -38,6 +59,7 @@ def create_token(*, name: str, role: str, reads: Collection[str] = (), now: date
         )
     if role not in Role.values:
         raise BadRequest(f"There is no role {role!r}", place="role", hint="one of: " + ", ".join(Role.values))
+    _check_expiry(expires, at)
     if Token.objects.filter(name=name).exists():
         raise Conflict(
             f"There is a token named {name!r} already",
@@ -49,30 +71,93 @@ def create_token(*, name: str, role: str, reads: Collection[str] = (), now: date
         raise NotFound(f"There is no token named {min(missing)!r}", place="reads", hint="see: lakou token list")
     home = Scope.objects.create(title=name)
     # The number is part of the text, so the digest is known only once the row has its number.
-    token = Token.objects.create(
-        name=name, role=role, sha256="", home=home, created=now or datetime.now(UTC), epoch=_next_epoch()
-    )
+    token = Token.objects.create(name=name, role=role, home=home, created=at, expires=expires, epoch=_next_epoch())
     token.reads.set([other.home for other in others])
-    return NewToken(token, _give_secret(token))
+    _give(token, things, datastreams)
+    text = _give_secret(token)
+    detail: dict[str, str | list[str] | list[int]] = {"role": role}
+    if reads:
+        detail["reads"] = sorted(reads)
+    if things:
+        detail["things"] = sorted(things)
+    if datastreams:
+        detail["datastreams"] = sorted(datastreams)
+    if expires is not None:
+        detail["expires"] = expires.isoformat()
+    journal.record(act="token.created", actor=actor, subject=name, detail=detail, address=address, now=at)
+    return NewToken(token, text)
 
 
 @transaction.atomic
-def renew_token(*, name: str) -> NewToken:
-    """Give a token a new secret; what it owns stays its own, the old secret stops, a revoked one works again."""
+def renew_token(
+    *,
+    name: str,
+    overlap: timedelta = timedelta(),
+    expires: datetime | None = None,
+    actor: Actor = SYSTEM,
+    address: str | None = None,
+    now: datetime | None = None,
+) -> NewToken:
+    """Give a token a new secret; what it owns stays its own, a revoked one works again.
+
+    The old secret stops now, or after `overlap` (at most 30 days). `expires` sets a new end. Raises NotFound,
+    BadRequest, and Conflict when the token has expired and no new end is given.
+    """
+    at = now or datetime.now(UTC)
+    if not timedelta() <= overlap <= LONGEST_OVERLAP:
+        raise BadRequest(
+            "The old secret is valid for 0 to 30 days more", place="overlap", hint="0 stops it at once, the safe choice"
+        )
+    _check_expiry(expires, at)
     token = _locked(name)
-    token.revoked = None
+    if expires is None and token.expires is not None and token.expires <= at:
+        raise Conflict(f"The token {name!r} has expired", place="expires", hint="give a new end with the new secret")
+    token.expires = expires or token.expires
+    # A revoked secret never comes back.
+    keep = overlap > timedelta() and token.revoked is None
+    token.previous_sha256, token.previous_until = (token.sha256, at + overlap) if keep else ("", None)
+    was_revoked, token.revoked = token.revoked is not None, None
     token.epoch = _next_epoch()
-    return NewToken(token, _give_secret(token))
+    text = _give_secret(token)
+    detail = {"overlap_s": int(overlap.total_seconds()), "was_revoked": was_revoked}
+    journal.record(act="token.rotated", actor=actor, subject=name, detail=detail, address=address, now=at)
+    return NewToken(token, text)
 
 
 @transaction.atomic
-def revoke_token(*, name: str, now: datetime | None = None) -> Token:
-    """Stop a token for good; revoking twice keeps the first time. Raises NotFound."""
+def revoke_token(*, name: str, actor: Actor = SYSTEM, address: str | None = None, now: datetime | None = None) -> Token:
+    """Stop a token for good, with all its secrets; revoking twice keeps the first time. Raises NotFound."""
     token = _locked(name)
     if token.revoked is None:
         token.revoked = now or datetime.now(UTC)
+        token.previous_sha256, token.previous_until = "", None
         token.epoch = _next_epoch()
-        token.save(update_fields=["revoked", "epoch"])
+        token.save(update_fields=["revoked", "epoch", "previous_sha256", "previous_until"])
+        journal.record(act="token.revoked", actor=actor, subject=name, address=address, now=token.revoked)
+    return token
+
+
+@transaction.atomic
+def give_token(
+    *,
+    name: str,
+    things: Collection[int],
+    datastreams: Collection[int],
+    actor: Actor = SYSTEM,
+    address: str | None = None,
+    now: datetime | None = None,
+) -> Token:
+    """Set what a token may add Observations to, in place of what it was given; none of both lifts the bound.
+
+    Raises NotFound, BadRequest.
+    """
+    token = _locked(name)
+    token.grants.all().delete()
+    _give(token, things, datastreams)
+    token.epoch = _next_epoch()
+    token.save(update_fields=["epoch"])
+    detail = {"things": sorted(things), "datastreams": sorted(datastreams)}
+    journal.record(act="token.scoped", actor=actor, subject=name, detail=detail, address=address, now=now)
     return token
 
 
@@ -88,10 +173,26 @@ def _locked(name: str) -> Token:
     return token
 
 
+def _give(token: Token, things: Collection[int], datastreams: Collection[int]) -> None:
+    wanted = [(TokenGrant.Type.THING, id_) for id_ in sorted(set(things))]
+    wanted += [(TokenGrant.Type.DATASTREAM, id_) for id_ in sorted(set(datastreams))]
+    if len(wanted) > MOST_GRANTS:
+        raise BadRequest(f"A token is given at most {MOST_GRANTS} Things and Datastreams", place="things")
+    for kind, id_ in wanted:
+        if not 0 < id_ < 2**63:
+            raise BadRequest(f"{id_} is no id of a {kind}", place=f"{kind.lower()}s", hint="a whole number above 0")
+    TokenGrant.objects.bulk_create(TokenGrant(token=token, entity_type=kind, entity_id=id_) for kind, id_ in wanted)
+
+
+def _check_expiry(expires: datetime | None, now: datetime) -> None:
+    if expires is not None and expires <= now:
+        raise BadRequest("The end of the token lies in the past", place="expires", hint="a day or an instant to come")
+
+
 def _give_secret(token: Token) -> str:
     text = secret.make(token.pk)
     token.sha256 = secret.digest(text)
-    token.save(update_fields=["sha256", "revoked", "epoch"])
+    token.save()
     return text
 
 

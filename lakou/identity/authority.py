@@ -14,15 +14,19 @@ import hmac
 import threading
 import time
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import structlog
 from django.db import DatabaseError, connection
 
 from lakou.identity import actions, queries, secret
-from lakou.identity.models import Role, Token
+from lakou.identity.models import Role, Token, TokenGrant
+from lakou.identity.policy import ANONYMOUS, Actor, ActorKind, Grant, principal_of
+from lakou.identity.policy import Role as Held
 from lakou.identity.scopes import PUBLIC, UNCLAIMED
 from lakou.kernel.errors import Unauthorized
-from lakou.sensorthings.access import ANONYMOUS, Principal
+from lakou.sensorthings import access
+from lakou.sensorthings.access import Principal
 
 POLL_S = 0.4
 # A look-up wanted by an unknown token: at most this many a second, each waited for at most so long.
@@ -36,13 +40,31 @@ KEPT_HEADERS = 10_000
 log = structlog.get_logger(__name__)
 
 
+class _Secret(NamedTuple):
+    """One text that is valid for a token: its digest, until when (seconds since 1970), and for whom."""
+
+    digest: str
+    until: float
+    actor: Actor
+    principal: Principal
+
+
+class _Recent(NamedTuple):
+    """A header of late: true for this epoch of the tokens, and until this instant."""
+
+    epoch: int
+    until: float
+    principal: Principal
+    secret: _Secret
+
+
 class TokenAuthority:
     """The tokens in memory. `start()` loads them and begins to watch; `principal()` never touches the database."""
 
     def __init__(self, *, poll_s: float = POLL_S) -> None:
         self._poll_s = poll_s
-        self._known: dict[int, tuple[str, Principal]] = {}
-        self._recent: dict[str, tuple[int, Principal]] = {}
+        self._known: dict[int, list[_Secret]] = {}
+        self._recent: dict[str, _Recent] = {}
         self._epoch = -1
         self._used: set[int] = set()
         self._used_noted = time.monotonic()
@@ -73,24 +95,39 @@ class TokenAuthority:
     def principal(self, authorization: str | None) -> Principal:
         """The principal of `Bearer lk_…` or Basic (token as password); ANONYMOUS without a header.
 
-        Raises Unauthorized for another scheme, a text that is no token, and an unknown or revoked token.
+        Raises Unauthorized for another scheme, a text that is no token, and an unknown, expired or revoked token.
         """
         if authorization is None:
+            return access.ANONYMOUS
+        recent = self._recent.get(authorization)
+        if recent is not None:
+            # On the way of every request: nothing but a look-up and two comparisons.
+            epoch, until, principal, _ = recent
+            if epoch == self._epoch and time.time() < until:
+                self._used.add(principal.id)
+                return principal
+        return self._remembered(authorization).principal
+
+    def actor(self, authorization: str | None) -> Actor:
+        """The same as an actor, for the policy."""
+        if authorization is None:
             return ANONYMOUS
+        self.principal(authorization)
+        recent = self._recent.get(authorization)
+        # Another thread may have cleared the memory meanwhile.
+        return (recent.secret if recent is not None else self._look_up(authorization)).actor
+
+    def _remembered(self, authorization: str) -> _Secret:
         # Read before the look-up: what a change of tokens overtakes is remembered under an epoch that is over.
         epoch = self._epoch
-        recent = self._recent.get(authorization)
-        if recent is not None and recent[0] == epoch:
-            self._used.add(recent[1].id)
-            return recent[1]
         found = self._look_up(authorization)
         if len(self._recent) >= KEPT_HEADERS:
             self._recent.clear()
-        self._recent[authorization] = (epoch, found)
-        self._used.add(found.id)
+        self._recent[authorization] = _Recent(epoch, found.until, found.principal, found)
+        self._used.add(found.principal.id)
         return found
 
-    def _look_up(self, authorization: str) -> Principal:
+    def _look_up(self, authorization: str) -> _Secret:
         text = _token_text(authorization)
         number = secret.number_of(text)
         if number is None:
@@ -105,7 +142,7 @@ class TokenAuthority:
             found = self._find(number, digest)
         if found is None:
             raise Unauthorized(
-                "This token is unknown or was revoked",
+                "This token is unknown, has expired or was revoked",
                 place="Authorization",
                 hint="ask an administrator for a new one: lakou token renew NAME",
             )
@@ -118,15 +155,16 @@ class TokenAuthority:
             return
         for token in queries.tokens_changed_since(self._epoch):
             if token.revoked is None:
-                self._known[token.pk] = (token.sha256, principal_of(token))
+                self._known[token.pk] = _secrets_of(token)
             else:
                 self._known.pop(token.pk, None)
         self._epoch = epoch
 
-    def _find(self, number: int, digest: str) -> Principal | None:
-        stored = self._known.get(number)
-        if stored is not None and hmac.compare_digest(stored[0], digest):
-            return stored[1]
+    def _find(self, number: int, digest: str) -> _Secret | None:
+        now = time.time()
+        for stored in self._known.get(number, ()):
+            if hmac.compare_digest(stored.digest, digest) and now < stored.until:
+                return stored
         return None
 
     def _look_again(self) -> bool:
@@ -169,17 +207,39 @@ class TokenAuthority:
             actions.note_use(numbers=used, now=datetime.now(UTC))
 
 
-def principal_of(token: Token) -> Principal:
-    """What a token may see: all for an admin, else public, its own scope and what it was granted.
+def _secrets_of(token: Token) -> list[_Secret]:
+    """The present secret of a token and, after a rotation, the one before it for as long as it is valid."""
+    actor = actor_of(token)
+    principal = principal_of(actor)
+    end = token.expires.timestamp() if token.expires else float("inf")
+    found = [_Secret(token.sha256, end, actor, principal)]
+    if token.previous_sha256 and token.previous_until:
+        found.append(_Secret(token.previous_sha256, min(end, token.previous_until.timestamp()), actor, principal))
+    return found
+
+
+def actor_of(token: Token) -> Actor:
+    """Who acts with a token. An admin sees all, others what is public, their own scope and what they were granted.
 
     Agents also see unclaimed devices, for claiming them is their work.
     """
-    if token.role == Role.ADMIN:
-        reads = None
-    else:
+    given: dict[str, set[int]] = {TokenGrant.Type.THING: set(), TokenGrant.Type.DATASTREAM: set()}
+    for grant in token.grants.all():
+        given[grant.entity_type].add(grant.entity_id)
+    reads = None
+    if token.role != Role.ADMIN:
         granted = {scope.pk for scope in token.reads.all()}
         reads = frozenset({PUBLIC, token.home_id} | granted | ({UNCLAIMED} if token.role == Role.AGENT else set()))
-    return Principal(id=token.pk, name=token.name, role=token.role, reads=reads, home=token.home_id)
+    return Actor(
+        kind=ActorKind.TOKEN,
+        id=token.pk,
+        name=token.name,
+        grants=frozenset({Grant(Held(token.role))}),
+        reads=reads,
+        home=token.home_id,
+        things=frozenset(given[TokenGrant.Type.THING]),
+        datastreams=frozenset(given[TokenGrant.Type.DATASTREAM]),
+    )
 
 
 def _token_text(authorization: str) -> str:

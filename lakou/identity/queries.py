@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
 
 from lakou.identity.models import Epoch, Token
 
@@ -13,10 +15,20 @@ def current_epoch() -> int:
 
 
 def tokens_changed_since(epoch: int) -> QuerySet[Token]:
-    """Tokens changed after this epoch, with the scopes they read."""
-    return Token.objects.filter(epoch__gt=epoch).prefetch_related("reads")
+    """Tokens changed after this epoch, with the scopes they read and what they were given."""
+    return Token.objects.filter(epoch__gt=epoch).prefetch_related("reads", "grants")
 
 
 def tokens() -> QuerySet[Token]:
     """All tokens by name, revoked ones too."""
-    return Token.objects.select_related("home").prefetch_related("reads")
+    return Token.objects.select_related("home").prefetch_related("reads", "grants")
+
+
+def token(number: int) -> Token | None:
+    """One token by its number, with what it reads and what it was given."""
+    return tokens().filter(pk=number).first()
+
+
+def valid_tokens(now: datetime) -> QuerySet[Token]:
+    """Tokens that are neither revoked nor over."""
+    return Token.objects.filter(Q(expires=None) | Q(expires__gt=now), revoked=None)

@@ -262,6 +262,8 @@ def _check_data_array(target: Target, options: tree.Options) -> None:
         raise BadRequest("Data arrays hold Observations", place="$resultFormat", code="result_format")
     if options.expand:
         raise BadRequest("A data array cannot hold $expand", place="$expand", code="result_format")
+    if options.distinct:
+        raise BadRequest("A data array cannot hold distinct values", place="$select", code="result_format")
 
 
 def _show_one(prepared: Prepared, request: Request, row: Row) -> Answer:

@@ -13,6 +13,7 @@ from rich.console import Console
 from lakou import __version__
 from lakou.kernel.errors import LakouError
 from lakou.server.commands import (
+    audit,
     backup,
     check,
     connectors,
@@ -42,6 +43,7 @@ app.command()(demo.simulate)
 app.command()(serve.migrate)
 app.add_typer(scenarios.app, name="scenario")
 app.add_typer(tokens.app, name="token")
+app.add_typer(audit.app, name="audit")
 app.add_typer(connectors.app, name="connector")
 app.add_typer(places.app, name="place")
 app.add_typer(layers.app, name="layer")

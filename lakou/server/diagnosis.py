@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -165,7 +166,7 @@ def tokens(config: Config) -> Finding:
 
     from lakou.identity import queries
 
-    valid = queries.tokens().filter(revoked=None).count()
+    valid = queries.valid_tokens(datetime.now(UTC)).count()
     connection.close()
     if valid == 0:
         return Finding("Tokens", "warning", "none is valid: nobody may write", "lakou token create NAME --role device")

@@ -15,9 +15,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from lakou import __version__
-from lakou.kernel.errors import Forbidden, Unauthorized
+from lakou.identity import policy
+from lakou.identity.policy import Actor
 from lakou.kernel.histogram import Histogram
-from lakou.sensorthings.access import Principal
 from lakou.server.families import FAMILIES, Family
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -92,12 +92,9 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-def check_reader(principal: Principal) -> None:
-    """Raises Unauthorized for a stranger, Forbidden for a device."""
-    if principal.role == "anonymous":
-        raise Unauthorized("A token is needed", place="Authorization", hint="one with the role agent or admin")
-    if principal.role not in ("agent", "admin"):
-        raise Forbidden("This token may not read the metrics", hint="one with the role agent or admin may")
+def check_reader(actor: Actor) -> None:
+    """Raises Unauthorized for a stranger, Forbidden for one whom the policy does not let read the figures."""
+    policy.require(actor, policy.Action.READ, policy.Object(policy.Kind.METRICS, label="metrics"))
 
 
 def _build() -> Iterator[Sample]:

@@ -1,7 +1,7 @@
 """Writes the pages of docs/reference that are made from the code, and checks that they are up to date.
 
 `python -m lakou.server.reference` writes them, `--check` only compares (make check). The tables of the code are
-the one source: the command tree, the options, the errors.
+the one source: the command tree, the options, the errors, the rights.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ from typing import Any, cast
 
 import typer.main
 
+from lakou.identity import policy
+from lakou.identity.policy.actor import ROLE_WORDS
+from lakou.identity.policy.rules import WHEN_WORDS
 from lakou.kernel import errors
 from lakou.sensorthings.limits import Limits
 from lakou.server import cli
 from lakou.server.config import OPTIONS, Config
+from lakou.server.endpoints import COLUMNS, ENDPOINTS
 from lakou.server.families import FAMILIES
 from lakou.server.readiness import CHECKS
 from lakou.territory import plain
@@ -192,6 +196,31 @@ def _checked(column: standard.Column) -> str:
     return ", ".join(said)
 
 
+def rights_page() -> str:
+    """docs/reference/rights.md, from the table of the policy and that of the endpoints."""
+    parts = [MADE, "# Rights\n", "What no line names is refused. Why it is so: [rights](../explanation/rights.md).\n"]
+    parts.append("## Who may do what\n")
+    parts.append("| what | to which object | who | under which conditions |\n|---|---|---|---|")
+    for rule in policy.RULES:
+        actions = ", ".join(rule.actions)
+        when = "; ".join(WHEN_WORDS[condition] for condition in rule.when) or "–"
+        parts.append(f"| {actions} | {rule.kind} | {', '.join(rule.roles).replace('_', ' ')} | {_cell(when)} |")
+    parts.append("\n## Roles\n")
+    parts.append("| role | in French |\n|---|---|")
+    parts.extend(f"| {role.replace('_', ' ')} | {_cell(words)} |" for role, words in ROLE_WORDS.items())
+    parts.append("\n## Every endpoint and what each role is answered\n")
+    parts.append(
+        "`{public}` and `{restricted}` are entities that `device` has made. People hold their role in the organisation "
+        "of the site and have shown a second factor; `foreign` is the administrator of another organisation, `other` a "
+        "device of another one, `scoped` a token that was given the public Datastream, `forged` no token at all. For "
+        "MQTT the cells are reason codes.\n"
+    )
+    names = " | ".join(column.replace("_", " ") for column in COLUMNS)
+    parts.append(f"| endpoint | {names} |\n|---|{'---|' * len(COLUMNS)}")
+    parts.extend(f"| `{one.method} {one.path}` | {' | '.join(map(str, one.statuses))} |" for one in ENDPOINTS)
+    return "\n".join(parts) + "\n"
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").rstrip(".")
 
@@ -202,6 +231,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "metrics.md": metrics_page,
     "territory.md": territory_page,
+    "rights.md": rights_page,
 }
 
 

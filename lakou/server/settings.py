@@ -49,6 +49,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",
                 "csp.context_processors.nonce",
+                "lakou.web.frame.frame",
             ]
         },
     }

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 urlpatterns = [
+    path("administration/", include("lakou.identity.administration.urls")),
     path("api/connectors/", include("lakou.connectors.urls")),
     path("api/", include("lakou.territory.urls")),
     path("", include("lakou.web.urls")),

@@ -7,27 +7,26 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from urllib.parse import urlencode
 
-from django.conf import settings
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
-from lakou.kernel.errors import LakouError
+from lakou.identity import policy
+from lakou.identity.policy.requests import actor_of_request
+from lakou.kernel.errors import LakouError, Unauthorized
 from lakou.kernel.time import SECOND, format_instant
-from lakou.sensorthings.access import ANONYMOUS
-from lakou.territory.profile import Profile, load_profile
+from lakou.territory.profile import Profile
 from lakou.web import french
 from lakou.web.day_line import LineDrawing, draw_line, numbers_of
+from lakou.web.frame import DATA_ROOT, THEMES, has_font, territory
 from lakou.web.queries import DayOfDatastream, NetworkState, read_day, read_families, read_network
 from lakou.web.service_access import get_service
 from lakou.web.territory_map import draw_map
 
-DATA_ROOT = "/sta/v1.1"
 LIVE = "/live"
-THEMES = ("jour", "nuit")
 MOST_PAGES = 10_000
 LARGEST_ID = 2**63 - 1
 TEXTS_SHOWN = 24
@@ -58,29 +57,38 @@ class Line:
     csv_href: str
 
 
+@require_safe
 async def home(request: HttpRequest) -> HttpResponse:
     """`/`: what this is and how the network stands, for anyone."""
-    return await _page(request, "web/home.html", numeral=1, flux=None, family="")
+    return await _page(request, "web/home.html", policy.Kind.PAGE, numeral=1, flux=None, family="")
 
 
+@require_safe
 async def poste(request: HttpRequest) -> HttpResponse:
     """`/poste`: every Thing with its latest values, a map, and the 24 h line of a chosen Datastream."""
     flux, family = request.GET.get("flux"), request.GET.get("famille", "")[:LONGEST_FAMILY]
     numeral = _page_number(request.GET.get("page"))
-    return await _page(request, "web/poste.html", numeral=numeral, flux=flux, family=family)
+    return await _page(request, "web/poste.html", policy.Kind.DESK, numeral=numeral, flux=flux, family=family)
 
 
-async def _page(request: HttpRequest, template: str, *, numeral: int, flux: str | None, family: str) -> HttpResponse:
+async def _page(
+    request: HttpRequest, template: str, kind: policy.Kind, *, numeral: int, flux: str | None, family: str
+) -> HttpResponse:
     now_s = time.time()
-    profile = site_profile()
+    profile = territory()
     context = common(request, profile, now_s)
     status = 200
     try:
+        actor = await sync_to_async(actor_of_request)(request)
+        policy.require(actor, policy.Action.READ, policy.Object(kind))
+        principal = policy.principal_of(actor)
         service = get_service()
-        network = await read_network(service, ANONYMOUS, now_s, numeral, family)
+        network = await read_network(service, principal, now_s, numeral, family)
         # One page needs no choice of families.
-        families = await read_families(service, ANONYMOUS) if network.pages > 1 or family else ()
-        day = await read_day(service, ANONYMOUS, _identifier(flux), now_s) if _identifier(flux) else None
+        families = await read_families(service, principal) if network.pages > 1 or family else ()
+        day = await read_day(service, principal, _identifier(flux), now_s) if _identifier(flux) else None
+    except Unauthorized as error:
+        return fresh_only(_refused(error))
     except LakouError as error:
         context |= {"error": error, "network": None}
         response = render(request, "web/unavailable.html", context, status=503)
@@ -112,7 +120,7 @@ def common(request: HttpRequest, profile: Profile, now_s: float) -> dict[str, ob
         "theme": theme,
         "theme_links": [(name, _link(request, theme=name), name == theme) for name in THEMES],
         "keep": urlencode({"theme": theme}) if theme else "",
-        "has_font": _has_font(),
+        "has_font": has_font(),
         "now": f"{now_s:.3f}",
         "now_iso": format_instant(int(now_s) * SECOND),
         "now_text": french.day_clock(now_s, profile.zone),
@@ -172,18 +180,15 @@ def _identifier(text: str | None) -> int:
     return int(text) if int(text) <= LARGEST_ID else 0
 
 
-def site_profile() -> Profile:
-    """The profile of the territory that this site serves."""
-    return load_profile(getattr(settings, "LAKOU_TERRITORY", "le-lamentin"))
-
-
-@cache
-def _has_font() -> bool:
-    return (Path(__file__).parent / "static" / "vendor" / "font.css").is_file()
-
-
 def fresh_only(response: HttpResponse) -> HttpResponse:
     """The answer, never to be kept by a browser or a proxy."""
     # A kept copy would show old values as the state of now.
     response["Cache-Control"] = "no-store"
+    return response
+
+
+def _refused(error: Unauthorized) -> HttpResponse:
+    """A program that sent a token which is none any more; browsers send none."""
+    response = HttpResponse(f"{error.message}\n", status=error.status, content_type="text/plain; charset=utf-8")
+    response["WWW-Authenticate"] = 'Bearer realm="Lakou"'
     return response

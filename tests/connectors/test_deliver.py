@@ -15,7 +15,7 @@ from lakou.connectors.entities import Entities
 from lakou.connectors.reading import Reading
 from lakou.identity.scopes import UNCLAIMED
 from lakou.kernel.errors import TooManyRequests
-from lakou.sensorthings.access import ADMIN, ANONYMOUS, Principal
+from lakou.sensorthings.access import ADMIN, ANONYMOUS, Changes, Principal
 from tests.connectors.conftest import Scenario, rows
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Play = Callable[[Scenario], None]
 Sample = Callable[[str], bytes]
 
-DEVICE = Principal(id=7, name="chirpstack", role="device", reads=frozenset({0, 1007}), home=1007)
+DEVICE = Principal(id=7, name="chirpstack", role="device", reads=frozenset({0, 1007}), home=1007, changes=Changes.OWN)
 
 
 def uplink(eui: str = "70b3d5e75e000001", **changes: Any) -> Reading:

@@ -3,14 +3,16 @@
 import base64
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from lakou.identity import actions
 from lakou.identity.authority import LOOKUPS_PER_S, TokenAuthority
+from lakou.identity.models import Token
 from lakou.identity.scopes import UNCLAIMED
 from lakou.kernel.errors import Unauthorized
-from lakou.sensorthings.access import ANONYMOUS, Principal
+from lakou.sensorthings.access import ANONYMOUS, Changes, Principal
 
 pytestmark = pytest.mark.usefixtures("civic")
 
@@ -59,6 +61,7 @@ def test_bearer_and_basic_give_the_same_principal() -> None:
         role="device",
         reads=frozenset({0, made.token.home_id}),
         home=made.token.home_id,
+        changes=Changes.OWN,
     )
     assert authority.principal(f"bearer  {made.text} ") == bearer
     assert authority.principal(basic("gauge", made.text)) == bearer
@@ -156,3 +159,64 @@ def test_the_last_use_is_written_down(authority: TokenAuthority) -> None:
     authority.stop()
     made.token.refresh_from_db()
     assert made.token.last_used is not None
+
+
+def test_a_token_ends_when_it_expires() -> None:
+    made = actions.create_token(name="gauge", role="device", expires=datetime.now(UTC) + timedelta(seconds=0.3))
+    authority = TokenAuthority()
+    authority.refresh()
+    assert accepts(authority, f"Bearer {made.text}")
+    assert within(2, lambda: not accepts(authority, f"Bearer {made.text}"))
+
+
+def test_after_a_rotation_the_old_secret_works_for_the_overlap_and_stops_with_a_revocation() -> None:
+    old = actions.create_token(name="gauge", role="device").text
+    new = actions.renew_token(name="gauge", overlap=timedelta(hours=1)).text
+    authority = TokenAuthority()
+    authority.refresh()
+    assert accepts(authority, f"Bearer {old}")
+    assert accepts(authority, f"Bearer {new}")
+    Token.objects.update(previous_until=datetime.now(UTC) - timedelta(seconds=1), epoch=10**6)
+    late = TokenAuthority()
+    late.refresh()
+    assert (accepts(late, f"Bearer {old}"), accepts(late, f"Bearer {new}")) == (False, True)
+    actions.revoke_token(name="gauge")
+    authority.refresh()
+    assert not accepts(authority, f"Bearer {old}")
+    assert not accepts(authority, f"Bearer {new}")
+
+
+def test_without_an_overlap_and_after_a_revocation_the_old_secret_never_comes_back() -> None:
+    old = actions.create_token(name="gauge", role="device").text
+    actions.revoke_token(name="gauge")
+    actions.renew_token(name="gauge", overlap=timedelta(hours=1))
+    authority = TokenAuthority()
+    authority.refresh()
+    assert not accepts(authority, f"Bearer {old}")
+
+
+def test_a_scoped_token_is_known_with_what_it_was_given() -> None:
+    made = actions.create_token(name="gauge", role="device", things=[3], datastreams=[7, 8])
+    authority = TokenAuthority()
+    authority.refresh()
+    found = authority.principal(f"Bearer {made.text}")
+    assert (found.things, found.streams, found.changes) == ({3}, {7, 8}, Changes.GIVEN)
+    actions.give_token(name="gauge", things=[], datastreams=[])
+    authority.refresh()
+    assert authority.principal(f"Bearer {made.text}").changes is Changes.OWN
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "lk_{n}_" + "0" * 43, "lk_{n}_" + "a" * 42, "lk_0{n}_" + "a" * 43, "lk_99999_{s}", "LK_{n}_{s}",
+        "lk_{n}_{s}x", "lk_{n}_{s}\x00", "lk_ {n}_{s}", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", "' OR 1=1 --",
+    ],
+)  # fmt: skip
+def test_forged_tokens_are_refused(forged: str) -> None:
+    made = actions.create_token(name="gauge", role="admin")
+    authority = TokenAuthority()
+    authority.refresh()
+    text = forged.format(n=made.token.pk, s=made.text.rpartition("_")[2])
+    for header in (f"Bearer {text}", basic("gauge", text)):
+        assert not accepts(authority, header), header

@@ -13,15 +13,20 @@ from typing import Any
 import msgspec
 
 from lakou.kernel.errors import Unauthorized
-from lakou.sensorthings.access import ADMIN, ANONYMOUS, Principal
+from lakou.sensorthings.access import ADMIN, ANONYMOUS, Changes, Principal
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.service import Answer, Service, ServiceConfig
 from lakou.sensorthings.store import databases
 from lakou.sensorthings.store.database import Database
 
-DEVICE = Principal(id=11, name="gauge", role="device", reads=frozenset({0, 101}), home=101)
-OTHER = Principal(id=12, name="other", role="device", reads=frozenset({0, 102}), home=102)
-AGENT = Principal(id=13, name="agent", role="agent", reads=frozenset({0, 103}), home=103)
+DEVICE = Principal(id=11, name="gauge", role="device", reads=frozenset({0, 101}), home=101, changes=Changes.OWN)
+OTHER = Principal(id=12, name="other", role="device", reads=frozenset({0, 102}), home=102, changes=Changes.OWN)
+AGENT = Principal(id=13, name="agent", role="agent", reads=frozenset({0, 103}), home=103, changes=Changes.ALL)
+SCOPED = Principal(
+    id=15, name="scoped", role="device", reads=frozenset({0, 105}), home=105, changes=Changes.GIVEN,
+    streams=frozenset({1}), things=frozenset({2}),
+)  # fmt: skip
+"""A token that was given Datastream 1 and Thing 2."""
 READER = Principal(id=14, name="reader", role="reader", reads=frozenset({0, 104}), home=104)
 
 HOT_ROWS = 4
@@ -34,7 +39,7 @@ class Tokens:
     def principal(self, authorization: str | None) -> Principal:
         if authorization is None:
             return ANONYMOUS
-        for known in (ADMIN, DEVICE, OTHER, AGENT, READER):
+        for known in (ADMIN, DEVICE, OTHER, AGENT, READER, SCOPED):
             if authorization == f"Bearer {known.name}":
                 return known
         raise Unauthorized("There is no such token")

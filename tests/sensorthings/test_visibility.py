@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from random import Random
+from urllib.parse import quote
 
 import pytest
 
 from lakou.sensorthings.access import ANONYMOUS
 from tests.sensorthings import bodies
 from tests.sensorthings.bodies import ref
-from tests.sensorthings.caller import DEVICE, OTHER, Caller, Store, body_of
+from tests.sensorthings.caller import AGENT, DEVICE, OTHER, SCOPED, Caller, Store, body_of
 from tests.sensorthings.worlds import RESTRICTED, build, question
 
 QUESTIONS = {"sqlite": 120, "postgres": 40}
@@ -48,6 +49,58 @@ def test_a_restricted_part_changes_no_answer(stores: Callable[[int], Store], see
             assert expected[0] in (200, 404), (target, expected)
             answered += expected[0] == 200
         assert answered > questions // 2
+    finally:
+        bare.close()
+        full.close()
+
+
+# ── no error tells of what is hidden ──
+
+FAR = " ".join(["add duration'P7000000D'"] * 15)
+FAULTS = (
+    "Observations?$filter=result mul 1e300 gt 0",
+    "Observations?$filter=result mul result mul 1e-300 gt 0",
+    "Observations?$filter=1e-300 div result gt 0",
+    "Observations?$filter=(result add 1.7e308) add 1.7e308 gt 0",
+    "Observations?$filter=(0 sub 1.7e308) sub result lt 0",
+    "Observations?$filter=1e300 mod result ge 0",
+    "Observations?$filter=result mod 1e-300 ge 0",
+    "Observations?$filter=round(result mul 1e300) gt 0 or floor(result mul 1e300) gt 0",
+    "Observations?$filter=substring('abcdef',result mul 1e300) eq 'a'",
+    f"Observations?$filter=phenomenonTime {FAR} gt 2026-01-01T00:00:00Z",
+    f"Observations?$filter=resultTime {FAR.replace('add', 'sub')} lt 2026-01-01T00:00:00Z",
+    f"Observations?$filter=(resultTime {FAR}) sub 0001-01-01T00:00:00Z gt duration'P1D'",
+    "Observations?$filter=(phenomenonTime sub 2026-01-01T00:00:00Z) mul 1e300 gt duration'P1D'",
+    f"Observations?$filter=((phenomenonTime sub 0001-01-01T00:00:00Z) {FAR}) gt duration'P1D'",
+    f"Observations?$filter=year(phenomenonTime {FAR}) gt 1",
+    "Observations?$orderby=result mul 1e300,id",
+    "Datastreams?$filter=Observations/any(o: o/result mul 1e300 gt 0)",
+    "Datastreams?$expand=Observations($filter=result mul 1e300 gt 0)",
+    "Things?$filter=Datastreams/Observations/result mul 1e300 gt 0",
+    "Things?$filter=properties/level mul 1e300 gt 0",
+    "Observations?$apply=filter(result mul 1e300 gt 0)/aggregate($count as n)",
+)
+
+
+def test_no_error_tells_of_what_is_hidden(stores: Callable[[int], Store]) -> None:
+    """A function that fails on a hidden row would let anybody search for its value, one question a bit."""
+    bare, full = stores(0).caller(), stores(1).caller()
+    try:
+        for one in (bare, full):
+            one.make("Things", bodies.station(properties={"level": 1}))
+        levels = {"properties": {"level": 1e300}}
+        for n, result in enumerate((1e300, -1e300, 1e-300, 7.5)):
+            body = bodies.station(f"secret {n}", **levels, **RESTRICTED)
+            thing = full.make("Things", body)
+            stream = full.ids(f"Things({thing})/Datastreams")[0]
+            time = f"9{n}00-01-01T00:00:00Z"
+            full.make(
+                f"Datastreams({stream})/Observations", {"result": result, "phenomenonTime": time, "resultTime": time}
+            )
+        for target in FAULTS:
+            expected, found = ask(bare, quote(target, safe="/?$=&")), ask(full, quote(target, safe="/?$=&"))
+            assert found == expected, target
+            assert expected[0] == 200, (target, expected)
     finally:
         bare.close()
         full.close()
@@ -243,6 +296,18 @@ def test_a_device_deletes_nothing_of_another_by_a_cascade(owned: Caller, target:
     assert len(owned.ids(f"Datastreams({stream})/Observations", who=OTHER)) == 1
 
 
+@pytest.mark.parametrize("target", ["Sensors(1)", "ObservedProperties(1)", "FeaturesOfInterest(1)", "Locations(1)"])
+def test_an_agent_deletes_nothing_that_it_does_not_see_by_a_cascade(owned: Caller, target: str) -> None:
+    secret = bodies.datastream("secret", Sensor=ref(1), ObservedProperty=ref(1))
+    thing = bodies.thing("secret", Locations=[ref(1)], Datastreams=[secret], **RESTRICTED)
+    stream = owned.ids(f"Things({owned.make('Things', thing, who=OTHER)})/Datastreams", who=OTHER)[0]
+    owned.make(f"Datastreams({stream})/Observations", {"result": 1, "FeatureOfInterest": ref(1)}, who=OTHER)
+    answer = owned.call("DELETE", target, who=AGENT)
+    assert (answer.status, body_of(answer)["code"]) == (403, "in_use")
+    assert len(owned.ids(f"Datastreams({stream})/Observations", who=OTHER)) == 1
+    assert owned.call("DELETE", target).status == 200
+
+
 def test_bulk_ingest_refuses_row_by_row(owned: Caller) -> None:
     components = ["result", "phenomenonTime"]
     groups = [
@@ -256,3 +321,74 @@ def test_bulk_ingest_refuses_row_by_row(owned: Caller) -> None:
         owned.call("POST", "Observations", lines, who=OTHER, headers={"content-type": "application/x-ndjson"})
     )
     assert (found["stored"], found["refused"], found["errors"][0]["line"]) == (1, 1, 1)
+
+
+# ── a scoped token adds Observations to what it was given, and writes nothing else ──
+
+GIVEN: list[tuple[str, str, object]] = [
+    ("POST", "Datastreams(1)/Observations", {"result": 1}),
+    ("POST", "Observations", {"result": 2, "Datastream": ref(1)}),
+    ("POST", "Datastreams(3)/Observations", {"result": 1, "FeatureOfInterest": bodies.feature()}),
+    ("POST", "Things(2)/Datastreams(3)/Observations", {"result": 3}),
+]
+NOT_GIVEN: list[tuple[str, str, object]] = [
+    ("POST", "Datastreams(4)/Observations", {"result": 1}),
+    ("POST", "MultiDatastreams(2)/Observations", {"result": [1, 2]}),
+    ("POST", "Things", bodies.thing()),
+    ("POST", "Sensors", bodies.sensor()),
+    ("POST", "FeaturesOfInterest", bodies.feature()),
+    ("POST", "Locations", bodies.location()),
+    ("POST", "Things(2)/Datastreams", bodies.datastream()),
+    ("POST", "Things(2)/Locations", bodies.location()),
+    ("POST", "Observations", {"result": 1, "Datastream": bodies.datastream(Thing=ref(2))}),
+    ("PATCH", "Things(2)", {"description": "x"}),
+    ("PATCH", "Datastreams(1)", {"description": "x"}),
+    ("PATCH", "Observations(1)", {"result": 9}),
+    ("DELETE", "Observations(1)", None),
+    ("DELETE", "Datastreams(1)", None),
+    ("DELETE", "Observations?$filter=id gt 0", None),
+]
+
+
+@pytest.fixture
+def given(owned: Caller) -> Caller:
+    """`owned` with a third Thing and its Datastream 4, which SCOPED was not given."""
+    owned.make("Things", bodies.station("third"), who=OTHER)
+    return owned
+
+
+def test_a_scoped_token_adds_observations_to_what_it_was_given(given: Caller) -> None:
+    for method, target, body in GIVEN:
+        answer = given.call(method, target, body, who=SCOPED)
+        assert answer.status == 201, (target, answer.body)
+    assert len(given.ids("Datastreams(3)/Observations")) == 2
+
+
+def test_a_scoped_token_writes_nothing_else(given: Caller) -> None:
+    before = {plural: given.read(plural)["value"] for plural in OWN}
+    for method, target, body in NOT_GIVEN:
+        answer = given.call(method, target, body, who=SCOPED)
+        assert answer.status == 403, (method, target, answer.body)
+    posts = [(target, body) for method, target, body in NOT_GIVEN if method == "POST"]
+    parts = [{"id": str(n), "method": "post", "url": target, "body": body} for n, (target, body) in enumerate(posts)]
+    whole = given.call("POST", "$batch", {"requests": parts}, who=SCOPED, headers={"content-type": "application/json"})
+    answers = body_of(whole)["responses"]
+    assert {one["status"] for one in answers} == {403}
+    assert {plural: given.read(plural)["value"] for plural in OWN} == before
+
+
+def test_a_scoped_token_writes_to_what_it_was_given_without_seeing_it(given: Caller) -> None:
+    given.call("PATCH", "Things(1)", RESTRICTED, who=DEVICE)
+    assert given.call("GET", "Datastreams(1)", who=SCOPED).status == 404
+    assert given.call("POST", "Datastreams(1)/Observations", {"result": 5}, who=SCOPED).status == 201
+    assert given.ids("Observations", who=SCOPED) == []
+    assert len(given.ids("Datastreams(1)/Observations", who=DEVICE)) == 2
+
+
+def test_bulk_ingest_of_a_scoped_token_refuses_row_by_row(given: Caller) -> None:
+    components = ["result", "phenomenonTime"]
+    groups = [
+        {"Datastream": ref(i), "components": components, "dataArray": [[1, "2026-03-01T00:00:00Z"]]} for i in (1, 3, 4)
+    ]
+    first, second, third = body_of(given.call("POST", "CreateObservations", groups, who=SCOPED))
+    assert (first[:4], second[:4], third[:5]) == ("http", "http", "error")

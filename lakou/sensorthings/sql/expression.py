@@ -320,6 +320,8 @@ def scalar(writer: Writer, node: Expression, env: Environment) -> str:
             return _column(writer, node, env)
         case Arm(value=field, type=kind):
             return _arm(writer, field, kind, env)
+        case Function(name="interval_add" | "interval_sub"):
+            return _times(writer, node, env).start
         case Function(name=name, arguments=arguments):
             return _function(writer, name, arguments, env)
     return condition(writer, node, env)

@@ -1,6 +1,7 @@
 """The PostgreSQL dialect (15 or later, PostGIS). Parameters are named and typed by a cast, so that any plan fits.
 
-A literal percent sign is doubled: the driver reads `%(name)s` as a placeholder.
+A literal percent sign is doubled: the driver reads `%(name)s` as a placeholder. No function may fail on any value: it
+may meet rows that the reader must not know of (`safe_…` and their like are made by migration 0005).
 """
 
 from __future__ import annotations
@@ -21,15 +22,11 @@ _CASTS = {
 }
 _EPOCH_DAY = datetime.date(1970, 1, 1)
 _MICRO = "interval '1 microsecond'"
+_NUMBER, _OTHER = "({0})::double precision", "({1})::double precision"
 
 
 def _utc(field: str) -> str:
     return f"extract({field} from ({{0}} at time zone 'UTC'))::double precision"
-
-
-def _micros(value: str) -> str:
-    """Whole microseconds; null for a duration beyond 64 bits."""
-    return f"(case when abs({value}) < 9.2e18 then trunc({value})::bigint end)"
 
 
 class Postgres(Dialect):
@@ -43,15 +40,8 @@ class Postgres(Dialect):
         "endswith": "(right({0}, length({1})) = {1})",
         "length": "length({0})",
         "indexof": "(strpos({0}, {1}) - 1)",
-        "substring": (
-            "(case when {1} is not null then"
-            " substr({0}, greatest(least(trunc({1})::numeric, 2000000000), 0)::int + 1) end)"
-        ),
-        "substring/3": (
-            "(case when {1} is not null and {2} is not null then"
-            " substr({0}, greatest(least(trunc({1})::numeric, 1000000000), 0)::int + 1,"
-            " greatest(least(trunc({2})::numeric, 1000000000), 0)::int) end)"
-        ),
+        "substring": "text_part({0}, {1})",
+        "substring/3": "text_part({0}, {1}, {2})",
         "tolower": '(lower({0} collate "und-x-icu") collate "C")',
         "toupper": '(upper({0} collate "und-x-icu") collate "C")',
         "trim": "btrim({0})",
@@ -73,24 +63,21 @@ class Postgres(Dialect):
         "ceiling": "ceil(({0})::double precision)",
         "negate": "(-({0}))",
         "negate_duration": "(-({0}))",
-        "add": "(({0})::double precision + {1})",
-        "sub": "(({0})::double precision - {1})",
-        "mul": "(({0})::double precision * {1})",
-        "div": "(({0})::double precision / nullif(({1})::double precision, 0))",
-        "mod": (
-            "(({0})::double precision - ({1})::double precision"
-            " * trunc(({0})::double precision / nullif(({1})::double precision, 0)))"
-        ),
+        "add": f"safe_add({_NUMBER}, {_OTHER})",
+        "sub": f"safe_add({_NUMBER}, -{_OTHER})",
+        "mul": f"safe_mul({_NUMBER}, {_OTHER})",
+        "div": f"safe_div({_NUMBER}, {_OTHER})",
+        "mod": f"safe_mod({_NUMBER}, {_OTHER})",
         "start": "{0}",
-        "instant_add": f"({{0}} + {{1}} * {_MICRO})",
-        "instant_sub": f"({{0}} - {{1}} * {_MICRO})",
-        "add_instant": f"({{1}} + {{0}} * {_MICRO})",
-        "instant_diff": "(extract(epoch from ({0} - {1})) * 1000000)::bigint",
-        "duration_add": "({0} + {1})",
-        "duration_sub": "({0} - {1})",
-        "duration_mul": _micros("({0})::double precision * {1}"),
-        "mul_duration": _micros("({0})::double precision * {1}"),
-        "duration_div": _micros("({0})::double precision / nullif(({1})::double precision, 0)"),
+        "instant_add": "instant_add({0}, {1})",
+        "instant_sub": "instant_add({0}, -{1})",
+        "add_instant": "instant_add({1}, {0})",
+        "instant_diff": "instant_diff({0}, {1})",
+        "duration_add": "micros_add({0}, {1})",
+        "duration_sub": "micros_add({0}, -{1})",
+        "duration_mul": f"whole_micros(safe_mul({_NUMBER}, {_OTHER}))",
+        "mul_duration": f"whole_micros(safe_mul({_NUMBER}, {_OTHER}))",
+        "duration_div": f"whole_micros(safe_div({_NUMBER}, {_OTHER}))",
         "geo.distance": "ST_Distance({0}, {1})",
         "geo.length": "ST_Length({0})",
         "geo.intersects": "ST_Intersects({0}, {1})",

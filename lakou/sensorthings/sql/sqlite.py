@@ -13,23 +13,12 @@ _SECOND = 1_000_000
 _DAY = 86_400_000_000
 
 
-def _floor(value: str, width: int) -> str:
-    """Micros rounded down to a multiple of `width`, also before 1970."""
-    return f"({value} - (({value} % {width}) + {width}) % {width})"
-
-
 def _date_part(code: str) -> str:
-    seconds = f"({_floor('{0}', _SECOND)} / {_SECOND})"
-    return f"cast(strftime('{code}', {seconds}, 'unixepoch') as integer)"
+    return f"cast(strftime('{code}', lakou_floor({{0}}, {_SECOND}), 'unixepoch') as integer)"
 
 
 def _geometry(name: str) -> str:
     return f"{name}({{0}}, {{1}})"
-
-
-def _micros(value: str) -> str:
-    """Whole microseconds; null for a duration beyond 64 bits."""
-    return f"(case when abs({value}) < 9.2e18 then cast({value} as integer) end)"
 
 
 class SQLite(Dialect):
@@ -55,9 +44,9 @@ class SQLite(Dialect):
         "hour": _date_part("%H"),
         "minute": _date_part("%M"),
         "second": _date_part("%S"),
-        "fractionalseconds": f"((({{0}} % {_SECOND}) + {_SECOND}) % {_SECOND} / {_SECOND}.0)",
-        "date": f"({_floor('{0}', _DAY)} / {_DAY})",
-        "time": f"((({{0}} % {_DAY}) + {_DAY}) % {_DAY})",
+        "fractionalseconds": f"(lakou_rest({{0}}, {_SECOND}) / {_SECOND}.0)",
+        "date": f"lakou_floor({{0}}, {_DAY})",
+        "time": f"lakou_rest({{0}}, {_DAY})",
         "totaloffsetminutes": "({0} * 0)",
         "round": "round({0})",
         "floor": "floor({0})",
@@ -76,9 +65,9 @@ class SQLite(Dialect):
         "instant_diff": "({0} - {1})",
         "duration_add": "({0} + {1})",
         "duration_sub": "({0} - {1})",
-        "duration_mul": _micros("{0} * {1}"),
-        "mul_duration": _micros("{0} * {1}"),
-        "duration_div": _micros("cast({0} as real) / {1}"),
+        "duration_mul": "lakou_micros({0} * {1})",
+        "mul_duration": "lakou_micros({0} * {1})",
+        "duration_div": "lakou_micros(cast({0} as real) / {1})",
         "geo.distance": _geometry("st_distance"),
         "geo.length": "st_length({0})",
         "geo.intersects": _geometry("st_intersects"),

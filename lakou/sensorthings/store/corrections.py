@@ -16,7 +16,7 @@ from lakou.sensorthings.model import DATASTREAM, FEATURE, LOCATION, MULTI_DATAST
 from lakou.sensorthings.payload import Ref, Tree
 from lakou.sensorthings.sql.dialect import Micros
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
-from lakou.sensorthings.store.observing import may_see, writable_stream
+from lakou.sensorthings.store.observing import writable_stream
 from lakou.sensorthings.store.session import Session
 
 
@@ -32,7 +32,7 @@ def correct(session: Session, principal: Principal, id_: int, tree: Tree) -> Non
         assert isinstance(target, Ref)  # noqa: S101  payload.changes refuses trees
         if name == "FeatureOfInterest":
             feature = session.one("select scope_id from feature where id = ?", (target.id,))
-            if feature is None or not may_see(principal, feature[0]):
+            if feature is None or not principal.may_see(feature[0]):
                 raise NotFound(f"There is no FeatureOfInterest with id {target.id}", place=target.place)
             after["feature_id"] = target.id
         else:

@@ -7,7 +7,7 @@ with it; their rows are purged by and by (DESIGN ยง4 rule 7). Cascades: 18-088 ย
 from __future__ import annotations
 
 from lakou.kernel.errors import Forbidden
-from lakou.sensorthings.access import DELETED, Principal
+from lakou.sensorthings.access import DELETED, Changes, Principal
 from lakou.sensorthings.model import (
     FEATURE,
     HISTORICAL_LOCATION,
@@ -30,7 +30,7 @@ def delete(session: Session, principal: Principal, type_: EntityType, id_: int) 
     """Delete one entity and what hangs on it. False when a slice was done and more is left: call again."""
     own(session, principal, type_, id_)
     session.entities_change()
-    if principal.role == "device":
+    if principal.changes is not Changes.ALL or principal.reads is not None:
         _check_cascade(session, principal, type_, id_)
     if type_ is OBSERVATION:
         observations(session, [id_])
@@ -42,34 +42,33 @@ def delete(session: Session, principal: Principal, type_: EntityType, id_: int) 
 
 
 _BEHIND = {
-    "Sensor": "select owner_id from datastream where scope_id >= 0 and sensor_id = ?",
+    "Sensor": "select owner_id, scope_id from datastream where scope_id >= 0 and sensor_id = ?",
     "ObservedProperty": (
-        "select d.owner_id from datastream d where d.scope_id >= 0 and (d.observed_property_id = ?1 or d.id in"
+        "select d.owner_id, d.scope_id from datastream d where d.scope_id >= 0"
+        " and (d.observed_property_id = ?1 or d.id in"
         " (select datastream_id from datastream_observed_property where observed_property_id = ?1))"
     ),
     "FeatureOfInterest": (
-        "select d.owner_id from feature_datastream fd join datastream d on d.id = fd.datastream_id"
+        "select d.owner_id, d.scope_id from feature_datastream fd join datastream d on d.id = fd.datastream_id"
         " where d.scope_id >= 0 and fd.feature_id = ?"
     ),
     "Location": (
-        "select h.owner_id from historical_location_location l join historical_location h"
+        "select h.owner_id, h.scope_id from historical_location_location l join historical_location h"
         " on h.id = l.historical_location_id where h.scope_id >= 0 and l.location_id = ?"
     ),
-    "Thing": "select owner_id from datastream where scope_id >= 0 and thing_id = ?",
+    "Thing": "select owner_id, scope_id from datastream where scope_id >= 0 and thing_id = ?",
 }
 
 
 def _check_cascade(session: Session, principal: Principal, type_: EntityType, id_: int) -> None:
-    """A device deletes nothing of others, also not by deleting what theirs hangs on."""
+    """Nobody deletes what they may not see or change, also not by deleting what it hangs on."""
     query = _BEHIND.get(type_.name)
     if query is None:
         return
     values = (id_,) if "?1" not in query else (id_, id_)
-    owners = session.tx.rows(query.replace("?1", "?"), values)
-    if any(owner != principal.id for (owner,) in owners):
-        raise Forbidden(
-            f"Others depend on this {type_.name}", hint="An agent or an administrator may delete it.", code="in_use"
-        )
+    behind = session.tx.rows(query.replace("?1", "?"), values)
+    if any(not (principal.may_see(scope) and principal.may_change(owner)) for owner, scope in behind):
+        raise Forbidden(f"Others depend on this {type_.name}", hint="An administrator may delete it.", code="in_use")
 
 
 def observations(session: Session, ids: list[int]) -> None:

@@ -27,7 +27,7 @@ from lakou.sensorthings.model import (
 from lakou.sensorthings.payload import Ref, Tree
 from lakou.sensorthings.sql.dialect import Micros
 from lakou.sensorthings.store import corrections
-from lakou.sensorthings.store.observing import Observation, may_change, may_see, observe
+from lakou.sensorthings.store.observing import Observation, observe
 from lakou.sensorthings.store.session import Session
 
 RESTRICTED = 1
@@ -45,6 +45,8 @@ def create(session: Session, principal: Principal, tree: Tree, scope: int | None
     """Store a tree with its relations; the new id. `scope` is inherited from the entity above, if any."""
     if tree.type is OBSERVATION:
         return _observation(session, principal, tree)
+    if not principal.may_create:
+        raise Forbidden(f"This token may not create a {tree.type.name}", hint="It only adds Observations.")
     session.entities_change()
     values = dict(tree.columns)
     if "time" in values:
@@ -109,7 +111,7 @@ def _resolve(session: Session, principal: Principal, link: Link, target: Ref | T
 def see(session: Session, principal: Principal, type_: EntityType, ref: Ref) -> Scoped:
     """(scope, owner) of an entity that the principal may see; raises NotFound."""
     found = row_of(session, type_, ref.id)
-    if found is None or not may_see(principal, found[0]):
+    if found is None or not principal.may_see(found[0]):
         raise NotFound(f"There is no {type_.name} with id {ref.id}", place=ref.place or None)
     return found
 
@@ -134,7 +136,7 @@ def row_of(session: Session, type_: EntityType, id_: int) -> Scoped | None:
 def _own(session: Session, principal: Principal, type_: EntityType, ref: Ref) -> Scoped:
     """As `see`, for what the principal may also change; raises Forbidden."""
     found = see(session, principal, type_, ref)
-    if not may_change(principal, found[1]):
+    if not principal.may_change(found[1]):
         raise Forbidden(f"This token may not change {type_.name} {ref.id}", hint="A device writes only what it owns.")
     return found
 

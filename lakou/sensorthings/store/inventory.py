@@ -15,11 +15,15 @@ from psycopg import sql
 
 
 class Inventory(msgspec.Struct, frozen=True):
-    """Rows by table, names of the migrations done, the last sequence number of the change log (None: has none)."""
+    """Rows by table, names of the migrations done, the last sequence number of the change log (None: has none).
+
+    `journal` is the head of the journal of acts, its rows and its last hash; empty in a database that has none.
+    """
 
     migrations: list[str]
     rows: dict[str, int]
     change_log: int | None = None
+    journal: str = ""
 
 
 ENTITIES = (
@@ -33,6 +37,7 @@ ENTITIES = (
 )
 # A table, or a view over the tiers of one: then the view tells how many there are.
 OBSERVATION = "observation"
+JOURNAL_HEAD = "identity_journalhead"
 
 
 def entities(inventory: Inventory) -> dict[str, int]:
@@ -49,7 +54,11 @@ def of_sqlite(connection: apsw.Connection) -> Inventory:
     )
     rows = {name: int(connection.execute(f'select count(*) from "{name}"').get) for name in tables}  # noqa: S608
     change_log = connection.execute("select coalesce(max(seq), 0) from change").get if "change" in rows else None
-    return Inventory(_migrations(tables, lambda text: connection.execute(text).fetchall()), rows, change_log)
+
+    def ask(text: str) -> list[Any]:
+        return connection.execute(text).fetchall()
+
+    return Inventory(_migrations(tables, ask), rows, change_log, _journal(tables, ask))
 
 
 def of_postgres(connection: psycopg.Connection[Any], schema: str) -> Inventory:
@@ -78,7 +87,7 @@ def of_postgres(connection: psycopg.Connection[Any], schema: str) -> Inventory:
         head = text.removesuffix(table)
         return connection.execute(sql.SQL("{}{}").format(sql.SQL(head), sql.Identifier(schema, table))).fetchall()
 
-    return Inventory(_migrations(tables, ask), rows, change_log)
+    return Inventory(_migrations(tables, ask), rows, change_log, _journal(tables, ask))
 
 
 def _migrations(tables: list[str], ask: Any) -> list[str]:
@@ -88,3 +97,11 @@ def _migrations(tables: list[str], ask: Any) -> list[str]:
     if "django_migrations" in tables:
         return sorted(f"{app}.{name}" for app, name in ask("select app, name from django_migrations"))
     return []
+
+
+def _journal(tables: list[str], ask: Any) -> str:
+    """As `lakou audit head` prints it: a backup that is kept elsewhere vouches for the journal up to its day."""
+    if JOURNAL_HEAD not in tables:
+        return ""
+    ((count, digest),) = ask(f"select count, hash from {JOURNAL_HEAD}")  # noqa: S608  a fixed name
+    return f"{count}:{digest}"

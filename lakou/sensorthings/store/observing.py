@@ -12,7 +12,7 @@ import msgspec
 
 from lakou.kernel import geometry, jsontext, time
 from lakou.kernel.errors import BadRequest, Conflict, Forbidden, NotFound
-from lakou.sensorthings.access import DELETED, PUBLIC, Principal
+from lakou.sensorthings.access import PUBLIC, Principal
 from lakou.sensorthings.payload import Reading, Ref, Tree
 from lakou.sensorthings.series import Series
 from lakou.sensorthings.sql.dialect import Micros
@@ -36,26 +36,18 @@ class Observation(msgspec.Struct, gc=False):
     place: str = ""
 
 
-def may_see(principal: Principal, scope_id: int) -> bool:
-    return scope_id != DELETED and (principal.reads is None or scope_id in principal.reads)
-
-
-def may_change(principal: Principal, owner_id: int) -> bool:
-    """Devices write only what they own (DESIGN §6); agents and administrators everything they see."""
-    return principal.role in ("admin", "agent") or (principal.role == "device" and owner_id == principal.id)
-
-
 def writable_stream(session: Session, principal: Principal, id_: int, *, multi: bool, place: str) -> Stream:
-    """The stream, checked for existence, kind and rights."""
+    """The stream, checked for existence, kind and rights. A scoped token writes to what it was given, seen or not."""
     stream = session.stream(id_)
     name = "MultiDatastream" if multi else "Datastream"
-    if stream is None or bool(stream.members) != multi or not may_see(principal, stream.scope_id):
+    given = stream is not None and principal.is_given(id_, stream.thing_id)
+    if stream is None or bool(stream.members) != multi or not (given or principal.may_see(stream.scope_id)):
         raise NotFound(f"There is no {name} with id {id_}", place=f"{place}/{name}", code="not_found")
-    if not may_change(principal, stream.owner_id):
+    if not (given or principal.may_change(stream.owner_id)):
         raise Forbidden(
             f"This token may not write to {name} {id_}",
             place=f"{place}/{name}",
-            hint="A device writes only what it owns.",
+            hint="A device writes only what it owns, a scoped token only to what it was given.",
         )
     return stream
 
@@ -186,7 +178,7 @@ def _feature(session: Session, principal: Principal, stream: Stream, reading: Re
         return stream.feature
     if isinstance(sent, Ref):
         rows = session.bare.rows("select scope_id from feature where id = ?", (sent.id,))
-        if not rows or not may_see(principal, rows[0][0]):
+        if not rows or not principal.may_see(rows[0][0]):
             raise NotFound(f"There is no FeatureOfInterest with id {sent.id}", place=sent.place)
         return sent.id
     return _inline(session, principal, stream, sent)

@@ -39,6 +39,21 @@ def _instant(text: Any) -> int | None:
         return None
 
 
+def _micros(value: float | None) -> int | None:
+    """Whole microseconds; null beyond 64 bits. In SQL it would name its argument twice, and again at each nesting."""
+    return None if value is None or not abs(value) < 9.2e18 else int(value)
+
+
+def _floor(value: float | None, width: int) -> int | None:
+    """Whole widths, downwards also before 1970."""
+    return None if value is None else int(value // width)
+
+
+def _rest(value: float | None, width: int) -> int | None:
+    """What is left beyond whole widths."""
+    return None if value is None else int(value % width)
+
+
 def _box(min_x: float | None, min_y: float, max_x: float, max_y: float) -> bytes | None:
     return None if min_x is None else shapely.to_wkb(shapely.envelope(shapely.box(min_x, min_y, max_x, max_y)))
 
@@ -77,6 +92,9 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "lakou_upper": (_upper, 1),
     "lakou_instant": (_instant, 1),
     "lakou_box": (_box, 4),
+    "lakou_micros": (_micros, 1),
+    "lakou_floor": (_floor, 2),
+    "lakou_rest": (_rest, 2),
     "st_distance": (_geometric(shapely.distance), 2),
     "st_length": (_geometric(_length), 1),
     "st_intersects": (_geometric(shapely.intersects), 2),

@@ -174,7 +174,8 @@ def _compare(found: Manifest, there: dict[str, Inventory]) -> None:
                     hint="use another archive; keep this one for inquiry",
                     code="damaged_archive",
                 )
-        if counted.migrations != held.migrations or counted.change_log != held.change_log:
+        same = counted.change_log == held.change_log and counted.journal == held.journal
+        if counted.migrations != held.migrations or not same:
             raise damaged(manifest.NAME)
 
 
@@ -182,7 +183,22 @@ def _serve_once(config: Config, told: Told) -> None:
     """Bring the restored databases to this version's shape, open the service and read a page of it."""
     told("Opening the service", 0, 0)
     compose.migrate(config)
+    _verify_journal()
     asyncio.run(_read_pages(config))
+
+
+def _verify_journal() -> None:
+    """Raises Conflict when a row of the journal is not what was written."""
+    from lakou.identity.journal import queries
+
+    _, flaw = queries.verify()
+    if flaw is not None:
+        raise Conflict(
+            f"Row {flaw.seq} of the journal {flaw.what}",
+            place="ARCHIVE",
+            hint="the journal was touched before this backup was made: keep it for inquiry",
+            code="damaged_journal",
+        )
 
 
 async def _read_pages(config: Config) -> None:

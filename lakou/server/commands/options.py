@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lakou.identity.policy import Actor, system
+from lakou.kernel.errors import BadRequest
 from lakou.server import config as configuration
 from lakou.server import logs
 from lakou.server.config import Config
@@ -50,3 +54,25 @@ def read(config: Path | None = None, **given: object) -> Config:
     configuration.install(found)
     logs.set_up(found)
     return found
+
+
+def operator() -> Actor:
+    """Whoever works at this command line, under the name that the operating system knows; for the journal."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container may run a number that has no name
+        name = "unknown"
+    return system(f"{name} (ligne de commande)")
+
+
+def instant(text: str | None, place: str) -> datetime | None:
+    """A day or an instant; without a zone it is UTC. Raises BadRequest."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRequest(
+            f"{text[:40]!r} is no day and no instant", place=place, hint="2026-11-01 or 2026-11-01T06:00:00Z"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from lakou.server.commands import options
 app = typer.Typer(no_args_is_help=True, help="Credentials of devices and programs.")
 err = Console(stderr=True, highlight=False)
 
+EXPIRES = "End of the token, such as 2027-06-30 or 2027-06-30T12:00:00Z (without a zone: UTC) [default: none]"
 Name = Annotated[str, typer.Argument(help="Name of the token, such as river-gauge-12")]
 
 
@@ -25,6 +27,15 @@ def create(
         list[str] | None,
         typer.Option("--reads", help="Name of a token whose restricted things this one may read too (repeatable)"),
     ] = None,
+    thing: Annotated[
+        list[int] | None,
+        typer.Option("--thing", help="Id of a Thing whose Datastreams alone it may write to (repeatable)"),
+    ] = None,
+    datastream: Annotated[
+        list[int] | None,
+        typer.Option("--datastream", help="Id of a Datastream that alone it may write to (repeatable)"),
+    ] = None,
+    expires: Annotated[str | None, typer.Option("--expires", help=EXPIRES)] = None,
     data: options.Data = None,
     database_url: options.DatabaseUrl = None,
     config: options.ConfigFile = None,
@@ -33,7 +44,15 @@ def create(
     compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
     from lakou.identity import actions
 
-    made = actions.create_token(name=name, role=role, reads=reads or ())
+    made = actions.create_token(
+        name=name,
+        role=role,
+        reads=reads or (),
+        things=thing or (),
+        datastreams=datastream or (),
+        expires=options.instant(expires, "--expires"),
+        actor=options.operator(),
+    )
     err.print(f"Token of {made.token.name} ({made.token.role}). Keep it: it is not stored and not shown again.")
     print(made.text)
 
@@ -41,6 +60,10 @@ def create(
 @app.command()
 def renew(
     name: Name,
+    overlap: Annotated[
+        int, typer.Option("--overlap", help="Seconds for which the old secret is valid still, at most 30 days")
+    ] = 0,
+    expires: Annotated[str | None, typer.Option("--expires", help=EXPIRES)] = None,
     data: options.Data = None,
     database_url: options.DatabaseUrl = None,
     config: options.ConfigFile = None,
@@ -49,7 +72,12 @@ def renew(
     compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
     from lakou.identity import actions
 
-    made = actions.renew_token(name=name)
+    made = actions.renew_token(
+        name=name,
+        overlap=timedelta(seconds=overlap),
+        expires=options.instant(expires, "--expires"),
+        actor=options.operator(),
+    )
     err.print(f"New secret of {made.token.name}. Keep it: it is not stored and not shown again.")
     print(made.text)
 
@@ -65,8 +93,30 @@ def revoke(
     compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
     from lakou.identity import actions
 
-    token = actions.revoke_token(name=name)
+    token = actions.revoke_token(name=name, actor=options.operator())
     err.print(f"The token of {token.name} is revoked.", markup=False)
+
+
+@app.command()
+def scope(
+    name: Name,
+    thing: Annotated[
+        list[int] | None, typer.Option("--thing", help="Id of a Thing whose Datastreams it may write to (repeatable)")
+    ] = None,
+    datastream: Annotated[
+        list[int] | None, typer.Option("--datastream", help="Id of a Datastream it may write to (repeatable)")
+    ] = None,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Set what a token alone may write to, in place of what it was given; without ids the bound is lifted."""
+    compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
+    from lakou.identity import actions
+
+    actions.give_token(name=name, things=thing or (), datastreams=datastream or (), actor=options.operator())
+    bound = "only adds Observations to what was given" if thing or datastream else "is not narrowed any more"
+    err.print(f"The token of {name} {bound}.", markup=False)
 
 
 @app.command("list")
@@ -77,10 +127,14 @@ def list_(
     compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
     from lakou.identity import queries
 
-    table = Table("name", "role", "number", "scope", "made", "last used", "state", box=None)
+    table = Table("name", "role", "number", "scope", "writes to", "made", "last used", "state", box=None)
+    now = datetime.now(UTC)
     for token in queries.tokens():
         used = token.last_used.strftime("%Y-%m-%d %H:%M") if token.last_used else "never"
         state = f"revoked {token.revoked:%Y-%m-%d}" if token.revoked else "valid"
+        if token.expires and not token.revoked:
+            state = f"{'expired' if token.expires <= now else 'valid until'} {token.expires:%Y-%m-%d %H:%M}"
+        given = ", ".join(map(str, token.grants.all()))
         made = f"{token.created:%Y-%m-%d}"
-        table.add_row(token.name, token.role, str(token.pk), str(token.home_id), made, used, state)
+        table.add_row(token.name, token.role, str(token.pk), str(token.home_id), given, made, used, state)
     Console().print(table)

@@ -19,7 +19,8 @@ from lakou.territory.profile import Profile
 from lakou.web import french
 from lakou.web.places.drawing import Spot, draw_places
 from lakou.web.places.wording import Said, say
-from lakou.web.views import THEMES, common, fresh_only, site_profile
+from lakou.web.frame import THEMES, territory
+from lakou.web.views import common, fresh_only
 
 A_PAGE = 25
 KEPT = ("genre", "commune", "apres", "theme")
@@ -27,7 +28,7 @@ KEPT = ("genre", "commune", "apres", "theme")
 
 def places(request: HttpRequest) -> HttpResponse:
     """`/lieux/`: places that matter, with filters by kind and commune and a map of those shown."""
-    profile = site_profile()
+    profile = territory()
     kind, commune, after = (request.GET.get(name, "") for name in ("genre", "commune", "apres"))
     parameters = {"kind": kind, "commune": commune, "after": after or "0"}
     try:
@@ -65,7 +66,7 @@ def place(request: HttpRequest, key: int) -> HttpResponse:
     found = queries.place(key) if key <= asking.LARGEST_KEY else None
     if found is None:
         raise Http404
-    profile = site_profile()
+    profile = territory()
     said: Said = say(found, 1, profile, datetime.now(UTC).astimezone(profile.zone))
     drawing = draw_places(profile, [Spot(said.key, 1, said.legend, _at(found))])
     context = _context(request, profile) | {"place": said, "map": drawing, "api": f"/api/places/{found.pk}"}

@@ -1,0 +1,1 @@
+"""Pages for those who look after tokens and read the journal, below `/administration/`. They work without scripts."""

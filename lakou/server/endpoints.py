@@ -1,0 +1,156 @@
+"""Every endpoint and what each role is answered there: the expectation that tests drive through the running product.
+
+A row is a method, a path and a status for each of `COLUMNS`. Paths of pages are Django's; `{public}` and `{restricted}`
+are entities that the column `device` has made, the second one restricted. tests/server/test_endpoints.py fails for a
+route that has no row, and for a cell that does not hold; docs/reference/rights.md is written from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+
+from lakou.identity.policy import Action, Kind
+
+PEOPLE = (
+    "anonymous", "citizen", "observer", "device_owner", "data_steward", "duty_officer", "approver", "administrator",
+    "foreign",
+)  # fmt: skip
+"""`foreign` is the administrator of another organisation; the others hold their role in that of the site, the device's,
+and have shown a second factor."""
+TOKENS = ("device", "other", "scoped", "agent", "admin", "forged")
+"""`other` belongs to another organisation, `scoped` was given the public Datastream, `forged` is no token."""
+COLUMNS = (*PEOPLE, *TOKENS)
+
+SETS = (
+    "Things", "Locations", "HistoricalLocations", "Datastreams", "MultiDatastreams", "Sensors", "ObservedProperties",
+    "Observations", "FeaturesOfInterest",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One row. `action` and `kind` are what the policy is asked; `statuses` are in the order of `COLUMNS`."""
+
+    method: str
+    path: str
+    action: Action
+    kind: Kind
+    statuses: tuple[int, ...]
+
+    def status(self, column: str) -> int:
+        """What this column is answered."""
+        return self.statuses[COLUMNS.index(column)]
+
+
+def _row(method: str, path: str, action: Action, kind: Kind, people: str, tokens: str) -> Endpoint:
+    statuses = tuple(int(word) for word in f"{people} {tokens}".split())
+    if len(statuses) != len(COLUMNS):
+        raise ValueError(f"{method} {path} has {len(statuses)} cells")
+    return Endpoint(method, path, action, kind, statuses)
+
+
+_A, _K = Action, Kind
+_DATA = "/sta/v1.1"
+#                anon citi obse owne stew duty appr admi fore
+_ALL_PEOPLE = "  200  200  200  200  200  200  200  200  200"
+_THEIR_OWN = "   404  404  200  200  200  200  200  200  404"
+_MAKERS_201 = "  401  403  403  201  201  403  403  403  403"
+_MAKERS_200 = "  401  403  403  200  200  403  403  403  403"
+_ADMINS = "      401  403  403  403  403  403  403  200  403"
+#                devi othe scop agen admi forg
+_ALL_TOKENS = "  200  200  200  200  200  401"
+_WHO_SEES = "    200  404  404  404  200  401"
+_CREATORS = "    201  201  403  201  201  401"
+_CHANGERS = "    200  403  403  200  200  401"
+_HIDDEN = "      200  404  404  404  200  401"
+
+
+def _of_set(name: str) -> tuple[Endpoint, ...]:
+    """The rows of one entity set."""
+    kind = _K.OBSERVATION if name == "Observations" else _K.ENTITY
+    path, one, hidden = f"{_DATA}/{name}", f"{_DATA}/{name}({{public}})", f"{_DATA}/{name}({{restricted}})"
+    create = _A.OBSERVE if kind is _K.OBSERVATION else _A.CREATE
+    # An Observation goes to the public Datastream, which is the device's; the scoped token was given it.
+    makers = "201 403 201 201 201 401" if kind is _K.OBSERVATION else _CREATORS
+    return (
+        _row("GET", path, _A.READ, kind, _ALL_PEOPLE, _ALL_TOKENS),
+        _row("GET", f"{path}/$count", _A.READ, kind, _ALL_PEOPLE, _ALL_TOKENS),
+        _row("GET", f"{path}/$ref", _A.READ, kind, _ALL_PEOPLE, _ALL_TOKENS),
+        _row("GET", one, _A.READ, kind, _ALL_PEOPLE, _ALL_TOKENS),
+        _row("HEAD", one, _A.READ, kind, _ALL_PEOPLE, _ALL_TOKENS),
+        _row("GET", hidden, _A.READ, kind, _THEIR_OWN, _WHO_SEES),
+        _row("GET", f"{hidden}/id", _A.READ, kind, _THEIR_OWN, _WHO_SEES),
+        _row("GET", f"{hidden}/id/$value", _A.READ, kind, _THEIR_OWN, _WHO_SEES),
+        _row("POST", path, create, kind, _MAKERS_201, makers),
+        _row("PATCH", one, _A.CHANGE, kind, _MAKERS_200, _CHANGERS),
+        _row("PATCH", hidden, _A.CHANGE, kind, _MAKERS_200, _HIDDEN),
+        _row("PUT", one, _A.CHANGE, kind, _MAKERS_200, _CHANGERS),
+        _row("PUT", hidden, _A.CHANGE, kind, _MAKERS_200, _HIDDEN),
+        _row("DELETE", hidden, _A.DELETE, kind, _MAKERS_200, _HIDDEN),
+        _row("DELETE", one, _A.DELETE, kind, _MAKERS_200, _CHANGERS),
+    )
+
+
+_DATA_PLANE = (
+    _row("GET", f"{_DATA}/", _A.READ, _K.SERVICE, _ALL_PEOPLE, _ALL_TOKENS),
+    *chain.from_iterable(_of_set(name) for name in SETS),
+    _row("GET", f"{_DATA}/Things({{restricted}})/Datastreams", _A.READ, _K.ENTITY, _THEIR_OWN, _WHO_SEES),
+    _row("GET", f"{_DATA}/Datastreams({{restricted}})/Observations", _A.READ, _K.OBSERVATION, _THEIR_OWN, _WHO_SEES),
+    _row(
+        "POST", f"{_DATA}/Datastreams({{public}})/Observations", _A.OBSERVE, _K.OBSERVATION,
+        _MAKERS_201, "201 403 201 201 201 401",
+    ),
+    _row(
+        "POST", f"{_DATA}/Datastreams({{restricted}})/Observations", _A.OBSERVE, _K.OBSERVATION,
+        _MAKERS_201, "201 404 404 404 201 401",
+    ),
+    # Each row or part of these stands or falls alone: the status is that of the whole.
+    _row("POST", f"{_DATA}/CreateObservations", _A.OBSERVE, _K.OBSERVATION, _MAKERS_201, "201 201 201 201 201 401"),
+    _row("POST", f"{_DATA}/$batch", _A.READ, _K.SERVICE, _ALL_PEOPLE, _ALL_TOKENS),
+    _row("DELETE", f"{_DATA}/Observations?$filter=id eq {{restricted}}", _A.DELETE, _K.OBSERVATION,
+         _MAKERS_200, "200 200 200 200 200 401"),
+    _row("OPTIONS", f"{_DATA}/Things", _A.READ, _K.SERVICE, "204 " * 9, "204 " * 6),
+    _row("GET", "/live", _A.LISTEN, _K.STREAM, _ALL_PEOPLE, _ALL_TOKENS),
+)  # fmt: skip
+
+_MQTT = (
+    # 0 is accepted; 0x87 (135) not authorised; 0x90 (144) no such topic; 0x86 (134) the password of a CONNECT is wrong.
+    _row("PUBLISH", "v1.1/Datastreams({public})/Observations", _A.OBSERVE, _K.OBSERVATION,
+         "135 135 135 0 0 135 135 135 135", "0 135 0 0 0 134"),
+    _row("PUBLISH", "v1.1/Datastreams({restricted})/Observations", _A.OBSERVE, _K.OBSERVATION,
+         "135 135 135 0 0 135 135 135 135", "0 144 144 144 0 134"),
+    # A subscription is accepted, and hears only of what the subscriber may see: 1 is the quality of service.
+    _row("SUBSCRIBE", "v1.1/Observations", _A.READ, _K.SERVICE, "1 " * 9, "1 1 1 1 1 134"),
+)  # fmt: skip
+
+_STATE = (
+    _row("GET", "/healthz", _A.READ, _K.SERVICE, _ALL_PEOPLE, "200 200 200 200 200 200"),
+    _row("GET", "/readyz", _A.READ, _K.SERVICE, _ALL_PEOPLE, "200 200 200 200 200 200"),
+    _row("GET", "/api/openapi.json", _A.READ, _K.SERVICE, _ALL_PEOPLE, "200 200 200 200 200 200"),
+    _row("GET", "/static/web/base.css", _A.READ, _K.SERVICE, _ALL_PEOPLE, "200 200 200 200 200 200"),
+    _row("GET", "/metrics", _A.READ, _K.METRICS, _ADMINS, "403 403 403 200 200 401"),
+)
+
+_TOKEN, _ONE = "/administration/jetons/", "/administration/jetons/<int:number>/"
+_KEEPERS = "     401  403  403  200  200  403  403  200  403"
+_KEEPERS_OF_ONE = "401  404  404  200  200  404  404  200  404"
+_CIVIC = (
+    _row("GET", "/", _A.READ, _K.PAGE, _ALL_PEOPLE, _ALL_TOKENS),
+    _row("GET", "/poste", _A.READ, _K.DESK, _ALL_PEOPLE, _ALL_TOKENS),
+    _row("GET", _TOKEN, _A.READ, _K.TOKEN, _KEEPERS, "403 403 403 403 200 401"),
+    _row("POST", _TOKEN, _A.CREATE, _K.TOKEN, _KEEPERS, "403 403 403 403 200 401"),
+    _row("GET", _ONE, _A.READ, _K.TOKEN, _KEEPERS_OF_ONE, "404 404 404 404 200 401"),
+    _row("POST", f"{_ONE}secret/", _A.ROTATE, _K.TOKEN, _KEEPERS_OF_ONE, "404 404 404 404 200 401"),
+    _row("POST", f"{_ONE}portee/", _A.GRANT, _K.TOKEN,
+         "401 404 404 403 403 404 404 302 404", "404 404 404 404 302 401"),
+    _row("POST", f"{_ONE}revoquer/", _A.REVOKE, _K.TOKEN,
+         "401 404 404 302 302 404 404 302 404", "404 404 404 404 302 401"),
+    _row("GET", "/administration/journal/", _A.READ, _K.JOURNAL, _ADMINS, "403 403 403 403 200 401"),
+    _row("POST", "/administration/journal/export/", _A.EXPORT, _K.JOURNAL, _ADMINS, "403 403 403 403 200 401"),
+    # A session of a browser counts for nothing here: people are answered as strangers.
+    _row("POST", "/api/connectors/lorawan/chirpstack", _A.DELIVER, _K.WEBHOOK, "401 " * 9, "204 204 204 204 204 401"),
+    _row("POST", "/api/connectors/lorawan/tts", _A.DELIVER, _K.WEBHOOK, "401 " * 9, "204 204 204 204 204 401"),
+)  # fmt: skip
+
+ENDPOINTS: tuple[Endpoint, ...] = (*_DATA_PLANE, *_MQTT, *_STATE, *_CIVIC)
