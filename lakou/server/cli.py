@@ -12,7 +12,7 @@ from rich.console import Console
 
 from lakou import __version__
 from lakou.kernel.errors import LakouError
-from lakou.server.commands import backup, check, connectors, demo, doctor, retention, serve, tokens
+from lakou.server.commands import backup, check, connectors, demo, doctor, retention, serve, tokens, users
 
 EXIT_CODES = {400: 2, 401: 5, 403: 5, 404: 3, 409: 3, 412: 3, 503: 4}
 
@@ -28,6 +28,7 @@ app.command()(demo.demo)
 app.command()(demo.simulate)
 app.command()(serve.migrate)
 app.add_typer(tokens.app, name="token")
+app.add_typer(users.app, name="user")
 app.add_typer(connectors.app, name="connector")
 app.command()(doctor.doctor)
 app.command()(check.check)

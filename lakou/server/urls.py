@@ -4,5 +4,6 @@ from django.urls import include, path
 
 urlpatterns = [
     path("api/connectors/", include("lakou.connectors.urls")),
+    path("", include("lakou.identity.urls")),
     path("", include("lakou.web.urls")),
 ]

@@ -7,27 +7,23 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from lakou.kernel.errors import LakouError
 from lakou.kernel.time import SECOND, format_instant
 from lakou.sensorthings.access import ANONYMOUS
-from lakou.territory.profile import Profile, load_profile
+from lakou.territory.profile import Profile
 from lakou.web import french
 from lakou.web.day_line import LineDrawing, draw_line, numbers_of
+from lakou.web.frame import DATA_ROOT, THEMES, has_font, territory
 from lakou.web.queries import DayOfDatastream, NetworkState, read_day, read_network
 from lakou.web.service_access import get_service
 from lakou.web.territory_map import draw_map
 
-DATA_ROOT = "/sta/v1.1"
 LIVE = "/live"
-THEMES = ("jour", "nuit")
 MOST_PAGES = 10_000
 LARGEST_ID = 2**63 - 1
 TEXTS_SHOWN = 24
@@ -56,7 +52,7 @@ async def poste(request: HttpRequest) -> HttpResponse:
 
 async def _page(request: HttpRequest, template: str, *, numeral: int, flux: str | None) -> HttpResponse:
     now_s = time.time()
-    profile = _profile()
+    profile = territory()
     context = _common(request, profile, now_s)
     status = 200
     try:
@@ -91,7 +87,7 @@ def _common(request: HttpRequest, profile: Profile, now_s: float) -> dict[str, o
         "theme": theme,
         "theme_links": [(name, _link(request, theme=name), name == theme) for name in THEMES],
         "keep": urlencode({"theme": theme}) if theme else "",
-        "has_font": _has_font(),
+        "has_font": has_font(),
         "now": f"{now_s:.3f}",
         "now_iso": format_instant(int(now_s) * SECOND),
         "now_text": french.day_clock(now_s, profile.zone),
@@ -143,15 +139,6 @@ def _identifier(text: str | None) -> int:
     if not text or not text.isascii() or not text.isdigit() or len(text) > 19:
         return 0
     return int(text) if int(text) <= LARGEST_ID else 0
-
-
-def _profile() -> Profile:
-    return load_profile(getattr(settings, "LAKOU_TERRITORY", "le-lamentin"))
-
-
-@cache
-def _has_font() -> bool:
-    return (Path(__file__).parent / "static" / "vendor" / "font.css").is_file()
 
 
 def _fresh_only(response: HttpResponse) -> HttpResponse:

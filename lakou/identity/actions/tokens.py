@@ -1,4 +1,4 @@
-"""Every write of identity: one function per verb, each in one transaction that also raises the epoch."""
+"""Writes on tokens: one function per verb, each in one transaction that also raises the epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of identity: scopes, tokens, and the epoch that says that tokens have changed."""
+"""The rows of tokens: scopes, tokens, and the epoch that says that tokens have changed."""
 
 from __future__ import annotations
 
