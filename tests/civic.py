@@ -6,14 +6,16 @@ Tests write and commit for real, as the product does: nothing is rolled back beh
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lakou.server import compose
+from lakou.server import compose, databases
 from lakou.server.config import Config, load
 
 _folder = Path(tempfile.mkdtemp(prefix="lakou-test-"))
@@ -42,10 +44,53 @@ def civic_database() -> Iterator[Path]:
 @pytest.fixture
 def civic(civic_database: Path) -> Path:
     """The civic database, emptied of what earlier tests made; rows made by migrations stay."""
-    from lakou.identity.models import Epoch, Scope, Token
+    empty()
+    return civic_database
+
+
+def empty() -> None:
+    """Remove what tests have made from the civic database that is in use now."""
+    from django.contrib.auth import get_user_model
+    from django.contrib.sessions.models import Session
+
+    from lakou.identity import models
     from lakou.identity.scopes import UNCLAIMED
 
-    Token.objects.all().delete()
-    Scope.objects.exclude(pk=UNCLAIMED).delete()
-    Epoch.objects.update(value=0)
-    return civic_database
+    for rows in (
+        models.Invitation,
+        models.BreakGlassCode,
+        models.RoleGrant,
+        get_user_model(),
+        models.Organisation,
+        models.SharedEntry,
+        models.Token,
+        Session,
+    ):
+        rows.objects.all().delete()
+    models.Scope.objects.exclude(pk=UNCLAIMED).delete()
+    models.Epoch.objects.update(value=0)
+
+
+@contextlib.contextmanager
+def on_postgres(url: str) -> Iterator[None]:
+    """Within, the civic database of this process is the migrated one at this URL."""
+    from django.core.management import call_command
+    from django.db import connections
+
+    before = connections.settings["default"]
+    there = connections.configure_settings({"default": databases.civic_database(load({"database_url": url, "data_dir": _folder}, environ={}))})
+    _use(there["default"])
+    try:
+        databases.make_civic_schema(url)
+        call_command("migrate", interactive=False, verbosity=0)
+        yield
+    finally:
+        _use(before)
+
+
+def _use(settings: dict[str, Any]) -> None:
+    from django.db import connections
+
+    connections["default"].close()
+    del connections["default"]
+    connections.settings["default"] = settings

@@ -37,7 +37,7 @@ def absolute(path: str) -> str:
     return f"{settings.LAKOU_BASE_URL or ''}{path}"
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth publishes no types
     """Accounts: log-in, mail, asking again."""
 
     def new_user(self, request: HttpRequest) -> Person:
@@ -92,7 +92,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """How to ask again: by the second factor where there is one; by password else, and after break-glass."""
-        methods = super().get_reauthentication_methods(user)
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         by_factor = [method for method in methods if method["id"].startswith("mfa_")]
         request = allauth_context.request
         if by_factor and not (request and second_factor.is_break_glass(request, user)):
@@ -100,7 +100,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return methods
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Second factors: their secrets are stored encrypted, their picture is drawn into the page."""
 
     def get_totp_issuer(self) -> str:
@@ -133,7 +133,7 @@ def _keys() -> MultiFernet:
     """The site's key, and older ones while it is being changed (trust R23)."""
     return MultiFernet(
         [
-            Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"lakou second factor" + key.encode()).digest()))
+            Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"lakou second factor" + str(key).encode()).digest()))
             for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
         ]
     )
