@@ -13,7 +13,7 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
-from django.urls import URLPattern, include, path
+from django.urls import URLPattern, include, path, re_path
 from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
 
@@ -64,10 +64,10 @@ urlpatterns = [
     _allauth("mot-de-passe/definir/", account.password_set, "account_set_password"),
     _allauth("mot-de-passe/oublie/", account.password_reset, "account_reset_password"),
     _allauth("mot-de-passe/oublie/envoye/", account.password_reset_done, "account_reset_password_done"),
-    _allauth(
-        "mot-de-passe/nouveau/<str:uidb36>-<str:key>/",
-        account.password_reset_from_key,
-        "account_reset_password_from_key",
+    re_path(  # the key holds a hyphen too
+        r"^compte/mot-de-passe/nouveau/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)/$",
+        never_cache(account.password_reset_from_key),
+        name="account_reset_password_from_key",
     ),
     _allauth(
         "mot-de-passe/nouveau/fait/", account.password_reset_from_key_done, "account_reset_password_from_key_done"
