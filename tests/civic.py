@@ -78,7 +78,8 @@ def on_postgres(url: str) -> Iterator[None]:
     from django.db import connections
 
     before = connections.settings["default"]
-    there = connections.configure_settings({"default": databases.civic_database(load({"database_url": url, "data_dir": _folder}, environ={}))})
+    config = load({"database_url": url, "data_dir": _folder}, environ={})
+    there = connections.configure_settings({"default": databases.civic_database(config)})
     _use(there["default"])
     try:
         databases.make_civic_schema(url)

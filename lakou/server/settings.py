@@ -119,6 +119,7 @@ LOGIN_REDIRECT_URL = "account_overview"
 LOGOUT_REDIRECT_URL = "/"
 
 ACCOUNT_ADAPTER = "lakou.identity.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"login": "lakou.identity.allauth_forms.LoginForm"}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -128,6 +129,11 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "Lakou : "
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_METHODS = ("password", "mfa")
 MFA_ADAPTER = "lakou.identity.adapters.SecondFactorAdapter"
+MFA_FORMS = {
+    "activate_totp": "lakou.identity.allauth_forms.ApplicationForm",
+    "add_webauthn": "lakou.identity.allauth_forms.AddKeyForm",
+    "edit_webauthn": "lakou.identity.allauth_forms.EditKeyForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Lakou"

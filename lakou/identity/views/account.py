@@ -28,7 +28,6 @@ def overview(request: HttpRequest) -> HttpResponse:
         "sessions": UserSession.objects.filter(user=person).count(),
         "may_print": access.may(person, "break_glass.print"),
         "codes_left": queries.codes_left(person).count(),
-        "may_see_people": access.may(person, "people.see"),
     }
     return render(request, "identity/overview.html", context)
 
