@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from allauth.account import views as account
+from allauth.core.internal import ratelimit
 from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
@@ -42,6 +43,7 @@ _own = [
         name="end_role",
     ),
     path("administration/personnes/<int:number>/second-facteur/", administration.reset, name="reset_second_factor"),
+    path("administration/personnes/<int:number>/fermer/", administration.close, name="close_account"),
     path("administration/personnes/<int:number>/mot-de-passe/", administration.password_link, name="password_link"),
     path("administration/organisations/", organisations.organisation_list, name="organisations"),
     path("administration/organisations/ajouter/", organisations.add, name="add_organisation"),
@@ -83,7 +85,12 @@ urlpatterns = [
     _allauth("second-facteur/cles/", webauthn.list_webauthn, "mfa_list_webauthn"),
     _allauth("second-facteur/cles/ajouter/", webauthn.add_webauthn, "mfa_add_webauthn"),
     _allauth("second-facteur/cles/confirmer/", webauthn.reauthenticate_webauthn, "mfa_reauthenticate_webauthn"),
-    _allauth("second-facteur/cles/connexion/", webauthn.login_webauthn, "mfa_login_webauthn"),
+    # To ask for a challenge makes a session: that is counted too, not only the answer.
+    _allauth(
+        "second-facteur/cles/connexion/",
+        ratelimit.decorator(app="allauth.mfa", action="webauthn_login", limit_get=True)(webauthn.login_webauthn),
+        "mfa_login_webauthn",
+    ),
     _allauth("second-facteur/cles/<int:pk>/", webauthn.edit_webauthn, "mfa_edit_webauthn"),
     _allauth("second-facteur/cles/<int:pk>/retirer/", webauthn.remove_webauthn, "mfa_remove_webauthn"),
 ]

@@ -135,6 +135,16 @@ MFA_FORMS = {
     "edit_webauthn": "lakou.identity.allauth_forms.EditKeyForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# Who listens on loopback behind a proxy that is not named sees everybody come from one address: then only accounts are
+# counted, or ten wrong passwords of one stranger would keep the whole town hall out.
+_sees_addresses = bool(CONFIG.trusted_proxies) or CONFIG.host not in ("127.0.0.1", "::1", "localhost")
+ACCOUNT_RATE_LIMITS: dict[str, str | None] = {
+    "login_failed": "10/m/ip,5/5m/key" if _sees_addresses else "5/5m/key",
+    "reset_password": "20/m/ip,5/m/key" if _sees_addresses else "5/m/key",
+    **({} if _sees_addresses else {"login": None, "signup": None, "reset_password_from_key": None}),
+}
+# A town hall is one address, and at a passkey there is nothing to guess.
+MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip" if _sees_addresses else None}
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Lakou"
 MFA_TOTP_TOLERANCE = 1  # a clock without network drifts

@@ -52,6 +52,22 @@ def test_another_host_name_gives_no_further_tries(visitor: Visitor) -> None:
     assert "Trop" in Visitor(HTTP_HOST="new.example").log_in("anne@example.org").content.decode()
 
 
+@override_settings(ACCOUNT_RATE_LIMITS={})  # allauth's own: what a site has that sees its visitors' addresses
+def test_an_address_that_tries_many_accounts_waits_too(visitor: Visitor) -> None:
+    make_person()
+    for number in range(10):
+        visitor.log_in(f"guess{number}@example.org", "wrong")
+    assert "Trop" in visitor.log_in("anne@example.org").content.decode()
+    assert target(Visitor(REMOTE_ADDR="192.0.2.1").log_in("anne@example.org")) == "/compte/"
+
+
+def test_where_all_come_from_one_proxy_one_stranger_keeps_nobody_out(visitor: Visitor) -> None:
+    make_person()
+    for number in range(12):
+        visitor.log_in(f"guess{number}@example.org", "wrong")
+    assert target(visitor.log_in("anne@example.org")) == "/compte/"
+
+
 def test_a_lock_out_is_of_one_account(visitor: Visitor) -> None:
     make_person()
     make_person("b@example.org")

@@ -99,25 +99,40 @@ def end_role(*, grant: RoleGrant, by: Person | None = None, now: datetime | None
 
     Raises Conflict for the last administrator of the host: nobody could look after the site any more.
     """
-    held = RoleGrant.objects.select_for_update().select_related("organisation", "person").get(pk=grant.pk)
+    held = RoleGrant.objects.select_related("organisation", "person").get(pk=grant.pk)
+    if held.organisation.is_host and held.role == PersonRole.ADMINISTRATOR and held.ended_at is None:
+        _must_not_be_last(held)
+    held = RoleGrant.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=grant.pk)
     if held.ended_at is not None:
         return held
-    if held.organisation.is_host and held.role == PersonRole.ADMINISTRATOR:
-        others = RoleGrant.objects.select_for_update().filter(
-            organisation=held.organisation, role=held.role, ended_at__isnull=True, person__is_active=True
-        )
-        if not others.exclude(person=held.person).exists():
-            raise Conflict(
-                "This is the last administrator of the organisation that runs the site",
-                place="role",
-                hint="make another administrator first",
-                code="last_administrator",
-            )
     held.ended_at = now or datetime.now(UTC)
     held.ended_by = by
     held.save(update_fields=["ended_at", "ended_by"])
     acts.note("role.ended", actor=_actor(by), subject=acts.person(held.person_id), detail=_described(held), now=now)
     return held
+
+
+@transaction.atomic
+def close_account(*, person: Person, by: Person | None = None, now: datetime | None = None) -> None:
+    """Close the account of who has left: no log-in, no role holds, sessions and printed codes end. Rows stay.
+
+    Raises Conflict for the last administrator of the host.
+    """
+    for grant in queries.active_grants(person, now).filter(organisation__is_host=True, role=PersonRole.ADMINISTRATOR):
+        _must_not_be_last(grant)
+    person.is_active = False
+    person.save(update_fields=["is_active"])
+    queries.codes_left(person).update(withdrawn=now or datetime.now(UTC))
+    end_sessions(person=person, sessions=UserSession.objects.filter(user=person), by=by, now=now)
+    acts.note("account.closed", actor=_actor(by), subject=acts.person(person.pk), now=now)
+
+
+@transaction.atomic
+def reopen_account(*, person: Person, by: Person | None = None, now: datetime | None = None) -> None:
+    """Open a closed account again: the roles that were not ended hold again, printed codes do not."""
+    person.is_active = True
+    person.save(update_fields=["is_active"])
+    acts.note("account.reopened", actor=_actor(by), subject=acts.person(person.pk), now=now)
 
 
 @transaction.atomic
@@ -189,6 +204,21 @@ def named_person(email: str) -> Person:
     if person is None:
         raise NotFound("There is no person with this address", place="email", hint="see: lakou user list")
     return person
+
+
+def _must_not_be_last(held: RoleGrant) -> None:
+    """Raises Conflict when nobody else administers the organisation: nobody could look after the site any more."""
+    # All rows in one order, so that two who end one another's role at once do not both succeed.
+    holders = RoleGrant.objects.select_for_update(of=("self",)).filter(
+        organisation=held.organisation, role=held.role, ended_at__isnull=True, person__is_active=True
+    )
+    if not any(grant.person_id != held.person_id for grant in holders.order_by("pk")):
+        raise Conflict(
+            "This is the last administrator of the organisation that runs the site",
+            place="role",
+            hint="make another administrator first",
+            code="last_administrator",
+        )
 
 
 def _described(grant: RoleGrant) -> dict[str, str | int]:

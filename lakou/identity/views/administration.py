@@ -128,6 +128,24 @@ def reset(request: HttpRequest, number: int) -> HttpResponse:
 @for_those_who("people.see")
 @asked_again
 @require_POST
+def close(request: HttpRequest, number: int) -> HttpResponse:
+    """Close an account, or open a closed one again."""
+    person = _helped(request, number)
+    try:
+        if person.is_active:
+            people.close_account(person=person, by=me(request))
+        else:
+            people.reopen_account(person=person, by=me(request))
+    except LakouError as error:
+        messages.error(request, said(error)[1])
+    else:
+        messages.success(request, "Le compte est ouvert." if person.is_active else "Le compte est fermé.")
+    return redirect("identity:person", number=person.pk)
+
+
+@for_those_who("people.see")
+@asked_again
+@require_POST
 def password_link(request: HttpRequest, number: int) -> HttpResponse:
     """A link for a new password, shown once; the second factor stays."""
     person = _helped(request, number)

@@ -59,6 +59,10 @@ def _enter(request: HttpRequest, person: Person) -> HttpResponse:
 @require_http_methods(["GET", "HEAD"])
 def invitation_link(request: HttpRequest, secret: str) -> HttpResponse:
     """`/invitation/<secret>/`: put the secret into the session, out of the address; nothing is used up by looking."""
+    try:
+        invitations.find(secret)
+    except NotFound as error:
+        return _gone(request, error)
     request.session[INVITATION] = secret
     return redirect("identity:invitation")
 
@@ -79,8 +83,7 @@ def invitation(request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated and request.user.pk == owner.pk:
             return _join_as(request, secret, found, owner)
     except NotFound as error:
-        request.session.pop(INVITATION, None)
-        return render(request, "identity/invitation_gone.html", {"said": said(error)[1]}, status=404)
+        return _gone(request, error)
     if request.user.is_authenticated:
         return render(request, "identity/invitation_other.html", {"invitation": found})
     return redirect(f"{reverse('account_login')}?{urlencode({'next': reverse('identity:invitation')})}")
@@ -123,6 +126,12 @@ def _new_password(request: HttpRequest, secret: str) -> HttpResponse:
         else:
             return _done(request, "Votre nouveau mot de passe est enregistré. Connectez-vous.")
     return render(request, "identity/new_password.html", {"form": form})
+
+
+def _gone(request: HttpRequest, error: NotFound) -> HttpResponse:
+    if INVITATION in request.session:
+        del request.session[INVITATION]
+    return render(request, "identity/invitation_gone.html", {"said": said(error)[1]}, status=404)
 
 
 def _done(request: HttpRequest, text: str) -> HttpResponse:

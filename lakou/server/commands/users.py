@@ -164,6 +164,26 @@ def revoke(
     err.print(f"{email} is no longer {role} in {where.name}.", markup=False)
 
 
+@app.command()
+def close(
+    email: Email,
+    reopen: Annotated[bool, typer.Option("--reopen", help="Open a closed account again")] = False,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Close the account of a person who has left; their sessions end at once."""
+    _open(config, data, database_url)
+    from lakou.identity.actions import people
+
+    person = people.named_person(email)
+    if reopen:
+        people.reopen_account(person=person)
+    else:
+        people.close_account(person=person)
+    err.print(f"The account of {email} is {'open' if reopen else 'closed'}.", markup=False)
+
+
 @app.command("reset-second-factor")
 def reset_second_factor(
     email: Email,

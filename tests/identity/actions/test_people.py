@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from lakou.identity import queries
-from lakou.identity.actions import people
+from lakou.identity.actions import break_glass, people
 from lakou.identity.models import PersonRole, RoleGrant
-from lakou.kernel.errors import BadRequest, Conflict, NotFound
+from lakou.kernel.errors import BadRequest, Conflict, NotFound, Unauthorized
 from tests.identity.conftest import PASSWORD, make_organisation, make_person
 
 pytestmark = pytest.mark.usefixtures("people")
@@ -104,3 +106,45 @@ def test_every_act_is_noted_without_address_or_secret(told: list[tuple[str, dict
     assert told[0][1]["actor"] == "command-line"
     for word in ("example.org", "Anne", PASSWORD, "phrase"):
         assert word not in repr(told)
+
+
+def test_a_closed_account_holds_no_role_and_a_reopened_one_its_roles_but_no_codes() -> None:
+    make_person("host@example.org", "administrator")
+    anne = make_person(role="observer")
+    codes = break_glass.print_sheet(person=anne)
+    people.close_account(person=anne)
+    assert queries.active_roles(anne) == frozenset()
+    people.reopen_account(person=anne)
+    assert [role.role for role in queries.active_roles(anne)] == ["observer"]
+    with pytest.raises(Unauthorized):
+        break_glass.use_code(email=anne.email, password=PASSWORD, code=codes[0])
+
+
+def test_the_last_administrators_account_stays_open() -> None:
+    person = make_person(role="administrator")
+    with pytest.raises(Conflict):
+        people.close_account(person=person)
+    person.refresh_from_db()
+    assert person.is_active
+
+
+def test_of_two_administrators_who_end_each_other_at_once_one_stays() -> None:
+    make_person("a@example.org", "administrator")
+    make_person("b@example.org", "administrator")
+    start = threading.Barrier(2)
+
+    def end(grant: RoleGrant) -> None:
+        start.wait()
+        try:
+            people.end_role(grant=grant)
+        except Conflict:
+            pass
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=end, args=(grant,)) for grant in RoleGrant.objects.all()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert RoleGrant.objects.filter(ended_at__isnull=True).count() == 1

@@ -79,6 +79,18 @@ def test_a_link_for_a_new_password_leaves_the_second_factor(administrator: Any, 
     assert target(other.log_in("b@example.org", new)) == "/compte/"
 
 
+def test_an_account_is_closed_with_its_sessions_and_opened_again(administrator: Any, visitor: Visitor) -> None:
+    person = make_person("b@example.org", "observer")
+    other = Visitor()
+    other.log_in("b@example.org")
+    visitor.post(f"{PEOPLE}{person.pk}/fermer/")
+    assert "Le compte est fermé" in visitor.get(f"{PEOPLE}{person.pk}/").content.decode()
+    assert target(other.get("/compte/")) == "/compte/connexion/"
+    assert target(other.log_in("b@example.org")) == "/compte/inactif/"
+    visitor.post(f"{PEOPLE}{person.pk}/fermer/")
+    assert target(other.log_in("b@example.org")) == "/compte/"
+
+
 def test_people_are_found_by_name_or_address(administrator: Any, visitor: Visitor) -> None:
     make_person("b@example.org", "observer", name="Berthe Zéphyr")
     make_person("c@example.org", "observer", name="Corinne Alizé")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 
 from lakou.identity import queries
 from lakou.identity.actions import break_glass, invitations
@@ -89,6 +90,11 @@ def test_a_password_link_ends_the_sessions_that_are_open(visitor: Visitor) -> No
     assert target(other.post("/invitation/", NEW)) == "/compte/connexion/"
     assert target(visitor.get("/compte/")) == "/compte/connexion/"
     assert other.log_in("anne@example.org", NEW["password1"]).status_code == 302
+
+
+def test_a_wrong_link_leaves_no_session_behind(visitor: Visitor) -> None:
+    assert visitor.get("/invitation/wrong/").status_code == 404
+    assert not Session.objects.exists()
 
 
 def test_without_a_link_there_is_no_invitation(visitor: Visitor) -> None:
