@@ -1,16 +1,17 @@
 """Argon2id for passwords, sized for a small machine that also takes in measurements (RFC 9106, OWASP's figures).
 
 Django's own figures take 100 MiB a hash; some thirty log-ins at once would take the whole machine. Here it is 32 MiB,
-and two hashes at a time in each process: further ones wait for their turn.
+on half of the processors at most: further ones wait for their turn, and the sensors go on.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
-AT_ONCE = 2
+AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
 _turn = threading.BoundedSemaphore(AT_ONCE)
 
 

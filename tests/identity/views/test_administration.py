@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.core import mail
+from django.test import override_settings
 
 from lakou.identity import queries
 from lakou.identity.actions import people as actions
@@ -27,6 +29,31 @@ def test_an_invitation_is_shown_once_as_a_link_that_works(administrator: Any, vi
     assert "jo@example.org" in visitor.get(PEOPLE).content.decode()
     assert found[1] not in visitor.get(PEOPLE).content.decode()
     assert Visitor().get(found[1]).status_code == 302
+
+
+@override_settings(
+    LAKOU_HAS_MAIL=True,
+    LAKOU_BASE_URL="https://lakou.example.org",
+    EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
+)
+def test_where_there_is_mail_the_link_is_sent_too(administrator: Any, visitor: Visitor) -> None:
+    where = administrator.grants.get().organisation
+    mail.outbox = []
+    given = {"email": "jo@example.org", "organisation": where.pk, "role": "approver"}
+    page = visitor.post(PEOPLE + "inviter/", given).content.decode()
+    assert "Il est parti par courrier" in page
+    (sent,) = mail.outbox
+    link = next(word for word in str(sent.body).split() if "/invitation/" in word)
+    assert link.startswith("https://lakou.example.org/invitation/")
+    assert link in page
+    assert sent.to == ["jo@example.org"]
+
+
+@override_settings(LAKOU_HAS_MAIL=True, EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend", EMAIL_PORT=9)
+def test_when_the_mail_server_is_away_the_link_is_handed_over(administrator: Any, visitor: Visitor) -> None:
+    where = administrator.grants.get().organisation
+    given = {"email": "jo@example.org", "organisation": where.pk, "role": "approver"}
+    assert "remettez-le vous-même" in visitor.post(PEOPLE + "inviter/", given).content.decode()
 
 
 def test_an_open_invitation_can_be_withdrawn(administrator: Any, visitor: Visitor) -> None:
