@@ -62,12 +62,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth pu
             super().pre_authenticate(request, **credentials)
         except ValidationError:
             person = queries.person_by_email(str(credentials.get("email", "")))
-            acts.note(
-                "login.locked_out",
-                actor=acts.ANONYMOUS,
-                subject=acts.person(person.pk) if person else "",
-                outcome="failure",
-            )
+            acts.note_gathered("login.locked_out", subject=acts.person(person.pk) if person else "")
             raise
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:

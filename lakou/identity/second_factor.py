@@ -5,7 +5,7 @@ A session is strong when a second factor was given in it, at the log-in or later
 
 from __future__ import annotations
 
-from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
 from allauth.mfa.utils import is_mfa_enabled
 from django.http import HttpRequest
 
@@ -20,6 +20,14 @@ FACTORS = ["totp", "webauthn"]
 def is_strong(request: HttpRequest, person: Person) -> bool:
     """Whether a second factor was given in this session."""
     return any(record.get("method") in STRONG for record in get_authentication_records(request, person))
+
+
+def forget(request: HttpRequest) -> None:
+    """Make this session one in which no second factor was shown."""
+    records = request.session.get(AUTHENTICATION_METHODS_SESSION_KEY, [])
+    request.session[AUTHENTICATION_METHODS_SESSION_KEY] = [
+        record for record in records if record.get("method") not in STRONG
+    ]
 
 
 def is_break_glass(request: HttpRequest, person: Person) -> bool:

@@ -12,7 +12,7 @@ from django.contrib.auth import signals as auth
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 
-from lakou.identity import acts, queries
+from lakou.identity import acts, queries, second_factor
 
 
 def connect() -> None:
@@ -47,12 +47,10 @@ def logged_out(sender: Any, request: HttpRequest, user: Any, **kwargs: Any) -> N
 def login_refused(sender: Any, credentials: dict[str, Any], **kwargs: Any) -> None:
     """A wrong password, or an address that nobody has; which of the two is known from the subject."""
     person = queries.person_by_email(str(credentials.get("email", "")))
-    acts.note(
-        "login.refused",
-        actor=acts.ANONYMOUS,
-        subject=acts.person(person.pk) if person else "",
-        outcome="failure",
-    )
+    if person is None:
+        acts.note_gathered("login.refused")
+    else:  # five in five minutes, then the account is locked
+        acts.note("login.refused", actor=acts.ANONYMOUS, subject=acts.person(person.pk), outcome="failure")
 
 
 def password_changed(sender: Any, user: Any, **kwargs: Any) -> None:
@@ -67,8 +65,10 @@ def factor_added(sender: Any, request: HttpRequest, user: Any, authenticator: An
     _factor("second_factor.added", user, authenticator)
 
 
-def factor_removed(sender: Any, user: Any, authenticator: Any, **kwargs: Any) -> None:
-    """A factor was taken away by its person."""
+def factor_removed(sender: Any, request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any) -> None:
+    """A factor was taken away by its person. After the last one this session has shown none any more."""
+    if not second_factor.has_one(user):
+        second_factor.forget(request)
     _factor("second_factor.removed", user, authenticator)
 
 

@@ -83,6 +83,14 @@ def test_a_session_from_before_the_factor_must_show_it(visitor: Visitor) -> None
     assert other.get("/compte/sessions/").status_code == 200
 
 
+def test_who_takes_the_last_factor_away_is_led_to_set_up_another(visitor: Visitor) -> None:
+    make_person(role="administrator")
+    visitor.log_in("anne@example.org")
+    visitor.enrol()
+    visitor.post("/compte/second-facteur/application/retirer/")
+    assert target(visitor.get("/compte/")) == "/compte/second-facteur/"
+
+
 def test_a_form_is_not_sent_on_blindly(visitor: Visitor) -> None:
     make_person(role="administrator")
     other = Visitor()

@@ -172,7 +172,7 @@ def _person_page(request: HttpRequest, person: Person, form: GrantForm, status: 
         "past": queries.past_roles_within(person, mine),
         "form": form,
         "has_second_factor": second_factor.has_one(person),
-        "may_reset": access.may_on_person(me(request), "people.reset", person),
+        "may_reset": _may_help(request, person),
     }
     return render(request, "identity/person.html", context, status=status)
 
@@ -184,6 +184,11 @@ def _person(request: HttpRequest, number: int) -> Person:
 
 def _helped(request: HttpRequest, number: int) -> Person:
     person = _person(request, number)
-    if not access.may_on_person(me(request), "people.reset", person):
+    if not _may_help(request, person):
         raise PermissionDenied
     return person
+
+
+def _may_help(request: HttpRequest, person: Person) -> bool:
+    """Not oneself: that is what one's own account is for, and it would end the session that asks."""
+    return person.pk != me(request).pk and access.may_on_person(me(request), "people.reset", person)

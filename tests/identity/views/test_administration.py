@@ -127,6 +127,14 @@ def test_people_are_found_by_name_or_address(administrator: Any, visitor: Visito
     assert "Corinne" in visitor.get(PEOPLE, {"q": "C@EXAMPLE"}).content.decode()
 
 
+def test_nobody_resets_or_closes_their_own_account_there(administrator: Any, visitor: Visitor) -> None:
+    page = visitor.get(f"{PEOPLE}{administrator.pk}/").content.decode()
+    assert "Fermer le compte" not in page
+    for path in ("fermer/", "second-facteur/", "mot-de-passe/"):
+        assert visitor.post(f"{PEOPLE}{administrator.pk}/{path}").status_code == 403
+    assert visitor.get("/compte/").status_code == 200
+
+
 def test_other_roles_have_no_administration(visitor: Visitor) -> None:
     make_person(role="data_steward")
     visitor.log_in("anne@example.org")
