@@ -96,6 +96,14 @@ def host() -> Organisation | None:
     return Organisation.objects.filter(is_host=True).first()
 
 
+def host_administrators() -> QuerySet[Person]:
+    """Who administers the organisation that runs this site, now."""
+    held = RoleGrant.objects.filter(
+        organisation__is_host=True, role=PersonRole.ADMINISTRATOR, ended_at__isnull=True, person__is_active=True
+    )
+    return Person.objects.filter(pk__in=held.order_by().values("person"))
+
+
 def organisation_named(name: str) -> Organisation | None:
     """The organisation of this name."""
     return Organisation.objects.filter(name=" ".join(name.split())).first()
