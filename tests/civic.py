@@ -52,23 +52,25 @@ def empty() -> None:
     """Remove what tests have made from the civic database that is in use now."""
     from django.contrib.auth import get_user_model
     from django.contrib.sessions.models import Session
+    from django.db import transaction
 
     from lakou.identity import models
     from lakou.identity.scopes import UNCLAIMED
 
-    for rows in (
-        models.Invitation,
-        models.BreakGlassCode,
-        models.RoleGrant,
-        get_user_model(),
-        models.Organisation,
-        models.SharedEntry,
-        models.Token,
-        Session,
-    ):
-        rows.objects.all().delete()
-    models.Scope.objects.exclude(pk=UNCLAIMED).delete()
-    models.Epoch.objects.update(value=0)
+    with transaction.atomic():
+        for rows in (
+            models.Invitation,
+            models.BreakGlassCode,
+            models.RoleGrant,
+            get_user_model(),
+            models.Organisation,
+            models.SharedEntry,
+            models.Token,
+            Session,
+        ):
+            rows.objects.all().delete()
+        models.Scope.objects.exclude(pk=UNCLAIMED).delete()
+        models.Epoch.objects.update(value=0)
 
 
 @contextlib.contextmanager

@@ -12,14 +12,14 @@ from tests.identity.conftest import make_organisation, make_person
 pytestmark = pytest.mark.usefixtures("people")
 
 
-@pytest.mark.parametrize("action", sorted(access.ALLOWED))
-def test_each_role_may_do_what_the_table_says_in_its_own_organisation_only(action: str) -> None:
+def test_each_role_may_do_what_the_table_says_in_its_own_organisation_only() -> None:
     make_organisation("hôte")
     own, other = make_organisation("Le Lamentin", "commune"), make_organisation("Ducos", "commune")
     for number, role in enumerate(PersonRole):
         person = make_person(f"p{number}@example.org", role, own)
-        assert access.may(person, action, own) == (role in access.ALLOWED[action])
-        assert not access.may(person, action, other)
+        for action, roles in access.ALLOWED.items():
+            assert access.may(person, action, own) == (role in roles), (role, action)
+            assert not access.may(person, action, other), (role, action)
 
 
 def test_an_administrator_of_the_host_may_act_everywhere() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,11 +19,24 @@ EMAIL = "astreinte@example.org"
 MIDDLEWARE_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
-def lakou(server: Server, *words: str, given: str = "") -> str:
-    """Run `lakou` on the server's data; what it printed."""
+RUN = """
+import json, sys
+from typer.testing import CliRunner
+from lakou.server.cli import app
+for words, given in json.load(sys.stdin):
+    done = CliRunner().invoke(app, words, input=given)
+    assert done.exit_code == 0, (words, done.output)
+    print(done.stdout)
+"""
+
+
+def lakou(server: Server, *calls: tuple[list[str], str]) -> str:
+    """Run `lakou` with these words and inputs, one after the other in one process; what they printed."""
+    module = len(server.program)
+    steps = [[server._command(*words)[module:], given] for words, given in calls]
     done = subprocess.run(
-        server._command(*words),
-        input=given,
+        [sys.executable, "-c", RUN],
+        input=json.dumps(steps),
         capture_output=True,
         text=True,
         env=server._environment(),
@@ -57,9 +72,8 @@ def target(answer: httpx.Response) -> str:
 @pytest.fixture(scope="module")
 def codes(server: Server) -> list[str]:
     """The first administrator, made at the command line, and their sheet."""
-    words = ("--role", "administrator", "--organisation", "CTM", "--kind", "ctm", "--name", "Ada Astreinte")
-    lakou(server, "user", "create", EMAIL, *words, given=PASSWORD + "\n")
-    printed = lakou(server, "user", "break-glass", EMAIL)
+    words = ["--role", "administrator", "--organisation", "CTM", "--kind", "ctm", "--name", "Ada Astreinte"]
+    printed = lakou(server, (["user", "create", EMAIL, *words], PASSWORD + "\n"), (["user", "break-glass", EMAIL], ""))
     return re.findall(r"^ ?\d+\. ([0-9A-Z-]{34})$", printed, re.MULTILINE)
 
 

@@ -150,10 +150,11 @@ def test_every_page_is_accessible_narrow_and_within_its_policy(
     page.get_by_label("Code que montre").fill(totp(page.locator(".key-text").text_content() or ""))
     page.get_by_role("button", name="Activer").click()
     look("Codes de récupération")
-    for path in MADE:
+    # By night only the colours differ: what was seen so far has them all.
+    for path in MADE if scheme == "light" else ():
         page.goto(base + path)
         look()
-    for path in PLAIN:
+    for path in PLAIN if scheme == "light" else ():
         page.goto(base + path)
         measure()
     page.goto(f"{base}/administration/personnes/")
