@@ -13,12 +13,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lakou.server import compose
+from lakou.server import compose, databases
 from lakou.server.config import Config, load
 
+_migrated: set[str] = set()
 _folder = Path(tempfile.mkdtemp(prefix="lakou-test-"))
 CONFIG: Config = load({"data_dir": _folder}, environ={})
 
@@ -45,55 +47,47 @@ def civic_database() -> Iterator[Path]:
 @pytest.fixture
 def civic(civic_database: Path) -> Path:
     """The civic database, emptied of what earlier tests made; rows made by migrations stay."""
-    _empty()
+    empty()
     return civic_database
 
 
-def _empty() -> None:
-    from lakou.identity.models import Epoch, Scope, Token
+def empty() -> None:
+    """Remove what tests have made from the civic database that is in use now."""
+    from django.contrib.auth import get_user_model
+    from django.contrib.sessions.models import Session
+    from django.db import transaction
+
+    from lakou.identity import models
     from lakou.identity.scopes import UNCLAIMED
 
-    Token.objects.all().delete()
-    Scope.objects.exclude(pk=UNCLAIMED).delete()
-    Epoch.objects.update(value=0)
+    with transaction.atomic():
+        for rows in (
+            models.Invitation,
+            models.BreakGlassCode,
+            models.RoleGrant,
+            get_user_model(),
+            models.Organisation,
+            models.SharedEntry,
+            models.Token,
+            Session,
+        ):
+            rows.objects.all().delete()
+        models.Scope.objects.exclude(pk=UNCLAIMED).delete()
+        models.Epoch.objects.update(value=0)
 
 
 @pytest.fixture(scope="session")
 def civic_postgres() -> Iterator[str]:
     """The URL of a database of this test process whose civic schema is migrated."""
-    from django.core.management import call_command
-
-    from lakou.server import databases
     from tests.harness.server import fresh_database
 
     superuser = os.environ.get("LAKOU_TEST_POSTGRES")
     if superuser is None:
         pytest.skip("PostgreSQL is not tested: set LAKOU_TEST_POSTGRES to the URL of a superuser's database")
     with fresh_database(superuser) as url:
-        databases.make_civic_schema(url)
-        with _on(url):
-            call_command("migrate", interactive=False, verbosity=0)
+        with on_postgres(url):
+            pass
         yield url
-
-
-@contextlib.contextmanager
-def _on(url: str) -> Iterator[None]:
-    """Django's default database is this one for the while, in every thread that has not connected yet."""
-    from django.db import connections
-
-    from lakou.server import databases
-
-    own = connections.settings["default"]
-    found = databases.civic_database(load({"data_dir": _folder, "database_url": url}, environ={}))
-    connections["default"].close()
-    del connections["default"]
-    connections.settings["default"] = {**own, "HOST": "", "PORT": "", "USER": "", "PASSWORD": "", **found}
-    try:
-        yield
-    finally:
-        connections["default"].close()
-        del connections["default"]
-        connections.settings["default"] = own
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -103,6 +97,34 @@ def any_civic(request: pytest.FixtureRequest) -> Iterator[str]:
         request.getfixturevalue("civic")
         yield request.param
     else:
-        with _on(request.getfixturevalue("civic_postgres")):
-            _empty()
+        with on_postgres(request.getfixturevalue("civic_postgres")):
+            empty()
             yield request.param
+
+
+@contextlib.contextmanager
+def on_postgres(url: str) -> Iterator[None]:
+    """Within, the civic database of this process is the migrated one at this URL."""
+    from django.core.management import call_command
+    from django.db import connections
+
+    before = connections.settings["default"]
+    config = load({"database_url": url, "data_dir": _folder}, environ={})
+    there = connections.configure_settings({"default": databases.civic_database(config)})
+    _use(there["default"])
+    try:
+        if url not in _migrated:
+            databases.make_civic_schema(url)
+            call_command("migrate", interactive=False, verbosity=0)
+            _migrated.add(url)
+        yield
+    finally:
+        _use(before)
+
+
+def _use(settings: dict[str, Any]) -> None:
+    from django.db import connections
+
+    connections["default"].close()
+    del connections["default"]
+    connections.settings["default"] = settings

@@ -1,4 +1,4 @@
-"""The Django app of tokens and scopes."""
+"""The Django app of tokens, people and organisations."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,9 @@ class IdentityConfig(AppConfig):
     label = "identity"
     verbose_name = "Identité"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listen to log-ins."""
+        from lakou.identity import signals  # needs the models
+
+        signals.connect()

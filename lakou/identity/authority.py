@@ -33,6 +33,8 @@ POLL_S = 0.4
 LOOKUPS_PER_S = 5
 LOOKUP_WAIT_S = 0.02
 NOTE_USE_S = 60.0
+# SQLite answers from its pages in memory even when the file is broken: so often it is opened anew, to know.
+OPEN_ANEW_S = 2.0
 MAX_HEADER = 1024
 # Headers of late, with their principal: a sensor sends the same one again and again.
 KEPT_HEADERS = 10_000
@@ -182,10 +184,14 @@ class TokenAuthority:
         return self._looked.wait(LOOKUP_WAIT_S)
 
     def _watch(self) -> None:
+        opened = time.monotonic()
         while True:
             self._wake.wait(self._poll_s)
             self._wake.clear()
             try:
+                if connection.vendor == "sqlite" and time.monotonic() - opened >= OPEN_ANEW_S:
+                    connection.close()
+                    opened = time.monotonic()
                 self.refresh()
                 self._note_use()
                 self.is_reachable = True

@@ -26,6 +26,7 @@ from lakou.server.commands import (
     serve,
     territory,
     tokens,
+    users,
 )
 
 EXIT_CODES = {400: 2, 401: 5, 403: 5, 404: 3, 409: 3, 412: 3, 503: 4}
@@ -44,6 +45,7 @@ app.command()(serve.migrate)
 app.add_typer(scenarios.app, name="scenario")
 app.add_typer(tokens.app, name="token")
 app.add_typer(audit.app, name="audit")
+app.add_typer(users.app, name="user")
 app.add_typer(connectors.app, name="connector")
 app.add_typer(places.app, name="place")
 app.add_typer(layers.app, name="layer")

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -38,6 +39,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_connections_per_address: int = 256
     max_connections_on_loopback: int = 0
     trusted_proxies: tuple[str, ...] = ()
+    open_signup: Literal["off", "on"] = "off"
+    smtp_url: str | None = None
+    mail_from: str | None = None
     access_log: Literal["off", "on"] = "off"
     log_format: LogFormat = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -113,6 +117,15 @@ OPTIONS: tuple[Option, ...] = (
         "list",
         "addresses or networks of proxies whose X-Forwarded-For is believed (default: none)",
     ),
+    Option("open_signup", "open_signup", "choice", "anybody may open an account (needs mail)", choices=("off", "on")),
+    Option(
+        "smtp_url",
+        "smtp_url",
+        "text",
+        "server for outgoing mail: smtp://user:password@host:587 (STARTTLS) or smtps://…:465; "
+        "without it mail is written into the folder outbox of the data folder",
+    ),
+    Option("mail_from", "mail_from", "text", "sender of mail (default: lakou@ and the host of base_url)"),
     Option("access_log", "access_log", "choice", "a log line for every request", choices=("off", "on")),
     Option("log_format", "log_format", "choice", "form of the log lines", choices=("text", "json")),
     Option("log_level", "log_level", "choice", "least level logged", choices=("debug", "info", "warning", "error")),
@@ -217,6 +230,14 @@ def _checked(config: Config) -> Config:
             raise _wrong(
                 "LAKOU_TRUSTED_PROXIES", f"holds {proxy!r}", "addresses or networks: 127.0.0.1,10.0.0.0/8"
             ) from None
+    if config.smtp_url is not None:
+        mail = urlsplit(config.smtp_url)
+        if mail.scheme not in ("smtp", "smtps") or not mail.hostname:
+            raise _wrong("LAKOU_SMTP_URL", "is not the address of a mail server", "smtp://user:password@host:587")
+        if config.base_url is None:
+            raise _wrong("LAKOU_SMTP_URL", "needs base_url", "links in mail must lead back to this site")
+    if config.open_signup == "on" and config.smtp_url is None:
+        raise _wrong("LAKOU_OPEN_SIGNUP", "needs smtp_url", "the address of a new account is checked by mail")
     if not config.is_postgres and (config.workers > 1 or config.role != "all"):
         raise _wrong(
             "LAKOU_WORKERS" if config.workers > 1 else "LAKOU_ROLE",

@@ -173,6 +173,28 @@ def tokens(config: Config) -> Finding:
     return Finding("Tokens", "ok", f"{valid} valid")
 
 
+def people(config: Config) -> Finding:
+    if config.database_url is None and not (config.data_dir / "civic.db").exists():
+        return Finding("People", "ok", "no accounts yet")
+    from django.db import connection
+
+    from lakou.identity import queries, second_factor
+
+    found = list(queries.host_administrators())
+    unready = sum(not second_factor.has_one(person) for person in found)
+    have_codes = sum(queries.codes_left(person).exists() for person in found)
+    connection.close()
+    if not found:
+        return Finding("People", "ok", "no administrator: pages can be read, nothing administered by page")
+    text = f"administrators: {len(found)}"
+    if unready:
+        return Finding("People", "warning", f"{text}, {unready} without a second factor", "it is set up at the log-in")
+    if not have_codes:
+        remedy = "lakou user break-glass EMAIL, and lock the sheet away"
+        return Finding("People", "warning", f"{text}, none with a break-glass sheet", remedy)
+    return Finding("People", "ok", f"{text}, all with a second factor, {have_codes} with a break-glass sheet")
+
+
 def clock(config: Config) -> Finding:
     program = shutil.which("timedatectl")
     if program is None:
@@ -203,6 +225,7 @@ PROBES: tuple[Callable[[Config], Finding], ...] = (
     database,
     migrations,
     tokens,
+    people,
     port,
     exposure,
     open_files,

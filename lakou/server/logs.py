@@ -23,6 +23,8 @@ MASK = "•••"
 _SECRETS = (
     (re.compile(r"\blk_\d{1,19}_[0-9A-Za-z]+"), f"lk_{MASK}"),
     (re.compile(r"\b(bearer|basic|digest)(\s+|%20|\+)[^\s\"',;&]+", re.IGNORECASE), rf"\1 {MASK}"),
+    # What opens an account, within the path of a page.
+    (re.compile(r"(/(?:invitation|mot-de-passe/nouveau)/)[\w-]{20,}"), rf"\1{MASK}"),
     (re.compile(r"(://[^/\s:@]*:)[^/\s@]+@"), rf"\1{MASK}@"),
 )
 # C0 and C1 controls, line and paragraph separators, and the marks that turn the direction of writing around.

@@ -6,5 +6,6 @@ urlpatterns = [
     path("administration/", include("lakou.identity.administration.urls")),
     path("api/connectors/", include("lakou.connectors.urls")),
     path("api/", include("lakou.territory.urls")),
+    path("", include("lakou.identity.urls")),
     path("", include("lakou.web.urls")),
 ]

@@ -30,7 +30,19 @@ def test_the_version_is_told() -> None:
 
 def test_help_names_every_command() -> None:
     done = lakou("--help")
-    for name in ("serve", "demo", "simulate", "migrate", "token", "connector", "doctor", "check", "backup", "restore"):
+    for name in (
+        "serve",
+        "demo",
+        "simulate",
+        "migrate",
+        "token",
+        "user",
+        "connector",
+        "doctor",
+        "check",
+        "backup",
+        "restore",
+    ):
         assert re.search(rf"\b{name}\b", done.stdout)
 
 

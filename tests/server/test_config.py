@@ -63,6 +63,9 @@ def test_the_environment_of_a_child_gives_the_same_configuration(tmp_path: Path)
         ({"LAKOU_DATABASE_URL": "mysql://x"}, "LAKOU_DATABASE_URL"),
         ({"LAKOU_BASE_URL": "lakou.example"}, "LAKOU_BASE_URL"),
         ({"LAKOU_LOG_LEVEL": "loud"}, "LAKOU_LOG_LEVEL"),
+        ({"LAKOU_SMTP_URL": "mail.example.org", "LAKOU_BASE_URL": "https://x.org"}, "LAKOU_SMTP_URL"),
+        ({"LAKOU_SMTP_URL": "smtp://mail.example.org"}, "LAKOU_SMTP_URL"),
+        ({"LAKOU_OPEN_SIGNUP": "on"}, "LAKOU_OPEN_SIGNUP"),
         ({"LAKOU_CONFIG": "missing.toml"}, "LAKOU_CONFIG"),
     ],
 )

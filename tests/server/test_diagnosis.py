@@ -76,3 +76,20 @@ def test_everything_but_fine_says_what_to_do(tmp_path: Path) -> None:
     assert {finding.subject: finding.state for finding in found}["Database"] == "wrong"
     assert all(finding.remedy for finding in found if finding.state == "wrong")
     assert "s3cret" not in str(found)
+
+
+def test_administrators_without_second_factor_or_printed_codes_are_told(civic: Path) -> None:
+    from allauth.mfa.models import Authenticator
+
+    from lakou.identity.actions import break_glass
+    from tests.identity.conftest import make_person
+
+    config = Config(data_dir=civic.parent)
+    assert diagnosis.people(Config(data_dir=civic.parent / "new")).state == "ok"
+    assert diagnosis.people(config).state == "ok"
+    person = make_person(role="administrator")
+    assert "without a second factor" in diagnosis.people(config).text
+    Authenticator.objects.create(user=person, type="totp", data={})
+    assert "break-glass" in diagnosis.people(config).remedy
+    break_glass.print_sheet(person=person)
+    assert diagnosis.people(config).state == "ok"

@@ -96,6 +96,8 @@ def test_a_traceback_shows_no_local_values_and_its_lines_are_marked(form: str) -
         "Basic " + base64.b64encode(f"gauge:{TOKEN}".encode()).decode(),
         f"/sta/v1.1/Things?access={TOKEN}&$top=1",
         "postgresql://lakou:s3cr3t-word@db/lakou",
+        f"/invitation/{'aB3' * 14}/",
+        f"/compte/mot-de-passe/nouveau/1-{'aB3' * 14}/",
     ],
 )
 def test_tokens_and_passwords_are_masked_wherever_they_stand(form: str, secret: str) -> None:

@@ -40,6 +40,7 @@ def test_a_broken_civic_database_leaves_the_sensors_their_way() -> None:
         thing = api.create("Things", make.station(Datastreams=[make.datastream()]))
         [stream] = api.value(f"Things({key(thing)})/Datastreams")
         assert ready(server.origin).json()["checks"]["civic"] is True
+        time.sleep(1.0)  # the tokens have been read from the file, which then lies in memory
         civic = server.data / "civic.db"
         for path in (civic, civic.with_name("civic.db-wal")):
             if path.exists():

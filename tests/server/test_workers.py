@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -126,3 +127,31 @@ def test_a_token_is_known_in_both_processes(pair: Server) -> None:
     for _ in range(12):  # a new connection each, so that both are asked
         answer = httpx.get(f"{pair.base}/Things", headers={"authorization": f"Bearer {token}"}, trust_env=False)
         assert answer.status_code == 200
+
+
+def test_wrong_passwords_are_counted_by_both_processes_together(pair: Server) -> None:
+    email, password = "anne@example.org", "trois mornes et une riviere"
+    done = subprocess.run(
+        pair._command("user", "create", email, "--role", "observer", "--organisation", "CTM"),
+        input=password + "\n",
+        capture_output=True,
+        text=True,
+        env=pair._environment(),
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+    def log_in(given: str) -> httpx.Response:
+        # Each attempt on a connection of its own, which either process may take.
+        with httpx.Client(base_url=pair.origin) as browser:
+            token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', browser.get("/compte/connexion/").text)
+            assert token
+            form = {"login": email, "password": given, "csrfmiddlewaretoken": token[1]}
+            return browser.post("/compte/connexion/", data=form)
+
+    assert log_in(password).status_code == 302
+    for _ in range(5):
+        assert log_in("wrong").status_code == 200
+    for _ in range(4):
+        assert "Trop de tentatives" in log_in(password).text

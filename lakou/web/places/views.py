@@ -17,9 +17,9 @@ from lakou.territory import asking, queries
 from lakou.territory.kinds import PLACES_BY_KEY
 from lakou.territory.profile import Profile
 from lakou.web import french
+from lakou.web.frame import THEMES, territory
 from lakou.web.places.drawing import Spot, draw_places
 from lakou.web.places.wording import Said, say
-from lakou.web.frame import THEMES, territory
 from lakou.web.views import common, fresh_only
 
 A_PAGE = 25

@@ -1,4 +1,4 @@
-"""Rows of identity: scopes, tokens with what they were given, and the epoch that says that tokens have changed."""
+"""The rows of tokens: scopes, tokens with what they were given, and the epoch that says that tokens have changed."""
 
 from __future__ import annotations
 
@@ -76,8 +76,3 @@ class Epoch(models.Model):
 
     def __str__(self) -> str:
         return str(self.value)
-
-
-from lakou.identity.journal.models import JournalHead, JournalRow  # noqa: E402  Django looks for models here
-
-__all__ = ["Epoch", "JournalHead", "JournalRow", "Role", "Scope", "Token", "TokenGrant"]

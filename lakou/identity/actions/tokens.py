@@ -1,5 +1,5 @@
-"""Every write of identity: one function per verb, each in one transaction that also raises the epoch and, last of all,
-leaves its row in the journal.
+"""Writes on tokens: one function per verb, each in one transaction that also raises the epoch and, last of all, leaves
+its row in the journal.
 """
 
 from __future__ import annotations

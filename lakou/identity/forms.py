@@ -1,0 +1,119 @@
+"""The forms of identity's own pages. What allauth asks for, it asks with its own forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.password_validation import password_validators_help_texts
+
+from lakou.identity.models import Organisation, OrganisationKind, PersonRole
+
+_LETTERS = {"autocapitalize": "none", "spellcheck": "false"}
+
+
+class BreakGlassForm(forms.Form):
+    """Address, password and one printed code."""
+
+    email = forms.EmailField(
+        label="Adresse e-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"})
+    )
+    password = forms.CharField(
+        label="Mot de passe",
+        max_length=1000,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    code = forms.CharField(
+        label="Code de secours",
+        max_length=100,
+        help_text="Un code de la feuille imprimée, de 28 lettres et chiffres. Les tirets ne comptent pas.",
+        widget=forms.TextInput(attrs={**_LETTERS, "autocomplete": "one-time-code"}),
+    )
+
+
+class PasswordForm(forms.Form):
+    """A new password, given twice."""
+
+    password1 = forms.CharField(
+        label="Mot de passe",
+        max_length=1000,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    password2 = forms.CharField(
+        label="Le même mot de passe, une seconde fois",
+        max_length=1000,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].help_text = " ".join(password_validators_help_texts())
+
+    def clean(self) -> dict[str, Any]:
+        """Both must be the same; what the site asks of a password is checked by the action."""
+        given = super().clean() or {}
+        if given.get("password1") and given.get("password2") and given["password1"] != given["password2"]:
+            self.add_error("password2", "Les deux mots de passe ne sont pas les mêmes.")
+        return given
+
+
+class JoinForm(PasswordForm):
+    """Joining by an invitation as somebody new."""
+
+    name = forms.CharField(
+        label="Nom et prénom", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+    field_order = ("name", "password1", "password2")
+
+
+class GrantForm(forms.Form):
+    """A role in one of the organisations that the administrator may act in."""
+
+    organisation = forms.ModelChoiceField(label="Organisation", queryset=Organisation.objects.none())
+    role = forms.ChoiceField(label="Rôle", choices=PersonRole.choices)
+    territory = forms.CharField(
+        label="Territoire (facultatif)",
+        required=False,
+        max_length=60,
+        help_text="La clé d’un territoire, par exemple le-lamentin. Vide : tout le territoire de l’organisation.",
+        widget=forms.TextInput(attrs=_LETTERS),
+    )
+
+    def __init__(self, *args: Any, organisations: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["organisation"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101
+        field.queryset = organisations
+        if len(organisations) == 1:
+            field.initial = organisations[0]
+
+
+class InviteForm(GrantForm):
+    """Whom to invite, and as what."""
+
+    email = forms.EmailField(label="Adresse e-mail", max_length=254)
+    field_order = ("email", "organisation", "role", "territory")
+
+
+class OrganisationForm(forms.Form):
+    """What is said of an organisation."""
+
+    name = forms.CharField(label="Nom", max_length=120)
+    kind = forms.ChoiceField(label="Sorte", choices=OrganisationKind.choices)
+    siret_text = forms.CharField(
+        label="SIRET (facultatif)",
+        required=False,
+        max_length=30,
+        help_text="14 chiffres. Seule la clé de contrôle est vérifiée, pas l’existence de l’établissement.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
+    territory = forms.CharField(
+        label="Territoire (facultatif)",
+        required=False,
+        max_length=60,
+        help_text="La clé de son profil, par exemple le-lamentin.",
+        widget=forms.TextInput(attrs=_LETTERS),
+    )

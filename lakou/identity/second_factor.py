@@ -1,0 +1,45 @@
+"""Has this session shown a second factor, and does its person need one? (trust R7: approvers and administrators)
+
+A session is strong when a second factor was given in it, at the log-in or later, or when it began by break-glass.
+"""
+
+from __future__ import annotations
+
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
+from allauth.mfa.utils import is_mfa_enabled
+from django.http import HttpRequest
+
+from lakou.identity import access, queries
+from lakou.identity.models import Person
+
+BREAK_GLASS = "break_glass"
+STRONG = frozenset({"mfa", BREAK_GLASS})
+FACTORS = ["totp", "webauthn"]
+
+
+def is_strong(request: HttpRequest, person: Person) -> bool:
+    """Whether a second factor was given in this session."""
+    return any(record.get("method") in STRONG for record in get_authentication_records(request, person))
+
+
+def forget(request: HttpRequest) -> None:
+    """Make this session one in which no second factor was shown."""
+    records = request.session.get(AUTHENTICATION_METHODS_SESSION_KEY, [])
+    request.session[AUTHENTICATION_METHODS_SESSION_KEY] = [
+        record for record in records if record.get("method") not in STRONG
+    ]
+
+
+def is_break_glass(request: HttpRequest, person: Person) -> bool:
+    """Whether this session began with a printed code."""
+    return any(record.get("method") == BREAK_GLASS for record in get_authentication_records(request, person))
+
+
+def is_needed(person: Person) -> bool:
+    """Whether a role of this person asks for a second factor."""
+    return queries.active_grants(person).filter(role__in=access.NEEDS_SECOND_FACTOR).exists()
+
+
+def has_one(person: Person) -> bool:
+    """Whether this person has an application, a key or a passkey; recovery codes alone are none."""
+    return bool(is_mfa_enabled(person, FACTORS))

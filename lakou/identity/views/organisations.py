@@ -1,0 +1,66 @@
+"""The administration of organisations. Only the host's administrators make new ones."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods
+
+from lakou.identity import access, queries
+from lakou.identity.actions import organisations
+from lakou.identity.forms import OrganisationForm
+from lakou.identity.models import Organisation
+from lakou.identity.views.doors import asked_again, for_those_who, me, say
+from lakou.kernel.errors import LakouError
+
+
+@for_those_who("organisations.see")
+def organisation_list(request: HttpRequest) -> HttpResponse:
+    """`/administration/organisations/`: those that I administer."""
+    context = {
+        "organisations": queries.organisations_of_administrator(me(request)),
+        "may_add": access.may(me(request), "organisations.change"),
+    }
+    return render(request, "identity/organisations.html", context)
+
+
+@for_those_who("organisations.see")
+@asked_again
+@require_http_methods(["GET", "HEAD", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    """`/administration/organisations/ajouter/`."""
+    if not access.may(me(request), "organisations.change"):
+        raise PermissionDenied
+    return _form_page(request, None)
+
+
+@for_those_who("organisations.see")
+@asked_again
+@require_http_methods(["GET", "HEAD", "POST"])
+def change(request: HttpRequest, number: int) -> HttpResponse:
+    """`/administration/organisations/<n>/`."""
+    found = get_object_or_404(queries.organisations_of_administrator(me(request)), pk=number)
+    if not access.may(me(request), "organisations.change", found):
+        raise PermissionDenied
+    return _form_page(request, found)
+
+
+def _form_page(request: HttpRequest, found: Organisation | None) -> HttpResponse:
+    initial = {}
+    if found is not None:
+        initial = {"name": found.name, "kind": found.kind, "siret_text": found.siret, "territory": found.territory}
+    form = OrganisationForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            if found is None:
+                organisations.create_organisation(**form.cleaned_data, by=me(request))
+            else:
+                organisations.change_organisation(organisation=found, **form.cleaned_data, by=me(request))
+        except LakouError as error:
+            say(form, error)
+        else:
+            messages.success(request, "C’est enregistré.")
+            return redirect("identity:organisations")
+    return render(request, "identity/organisation.html", {"form": form, "organisation": found})

@@ -1,0 +1,264 @@
+"""`lakou user`: the first administrator, and what must be possible when no page can be reached."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lakou.kernel.errors import BadRequest, NotFound
+from lakou.server import compose
+from lakou.server.commands import options
+from lakou.server.config import Config
+
+if TYPE_CHECKING:
+    from lakou.identity.models import Organisation
+
+app = typer.Typer(no_args_is_help=True, help="People, their roles, and their printed break-glass codes.")
+err = Console(stderr=True, highlight=False)
+
+Email = Annotated[str, typer.Argument(help="E-mail address of the person")]
+RoleName = Annotated[
+    str,
+    typer.Option(
+        "--role",
+        help="citizen, observer, device_owner, data_steward, duty_officer, approver or administrator",
+    ),
+]
+OrganisationName = Annotated[
+    str | None, typer.Option("--organisation", help="Name of the organisation [default: the one that runs the site]")
+]
+Territory = Annotated[
+    str, typer.Option("--territory", help="Key of a territory; without it, all of the organisation's")
+]
+
+
+@app.command()
+def create(
+    email: Email,
+    role: RoleName,
+    organisation: Annotated[
+        str, typer.Option("--organisation", help="Name of the organisation; made when there is none of this name")
+    ],
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind",
+            help="Kind of a new organisation: commune, epci, ctm, state_service, association or company",
+        ),
+    ] = "commune",
+    name: Annotated[str, typer.Option("--name", help="Name of the person")] = "",
+    territory: Territory = "",
+    link: Annotated[
+        bool, typer.Option("--link", help="Print a one-time link for the password instead of asking for one")
+    ] = False,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Make a person with a role. Asks for a password, or prints a link to set one, alone on the last line.
+
+    Without a terminal the password is the first line of standard input. The first organisation runs the site.
+    """
+    settings = _open(config, data, database_url)
+    from django.db import transaction
+
+    from lakou.identity import queries
+    from lakou.identity.actions import invitations, people
+
+    if queries.person_by_email(email) is not None:
+        raise BadRequest("There is a person with this address already", place="EMAIL", hint="lakou user grant EMAIL")
+    password = None if link else _asked_password()
+    with transaction.atomic():
+        where = _organisation(organisation, kind)
+        person = people.create_person(email=email, name=name, password=password)
+        people.grant_role(person=person, organisation=where, role=role, territory=territory)
+        made = invitations.make_password_link(person=person) if link else None
+    err.print(f"{person.email} is {role} in {where.name}.", markup=False)
+    if made is not None:
+        _print_link(settings, made.secret)
+
+
+@app.command()
+def link(
+    email: Email,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Print a one-time link by which a person sets a new password, alone on the last line."""
+    settings = _open(config, data, database_url)
+    from lakou.identity.actions import invitations, people
+
+    made = invitations.make_password_link(person=people.named_person(email))
+    _print_link(settings, made.secret)
+
+
+@app.command("list")
+def list_(
+    data: options.Data = None, database_url: options.DatabaseUrl = None, config: options.ConfigFile = None
+) -> None:
+    """List all people with the roles they hold."""
+    _open(config, data, database_url)
+    from lakou.identity import queries, second_factor
+
+    table = Table("person", "name", "roles", "second factor", "codes left", "last login", box=None)
+    for person in queries.people():
+        roles = [
+            f"{grant.role} in {grant.organisation.name}" + (f" ({grant.territory})" if grant.territory else "")
+            for grant in queries.active_grants(person)
+        ]
+        seen = f"{person.last_login:%Y-%m-%d %H:%M}" if person.last_login else "never"
+        factor = "yes" if second_factor.has_one(person) else "MISSING" if second_factor.is_needed(person) else "no"
+        state = person.email if person.is_active else f"{person.email} (closed)"
+        table.add_row(
+            state, person.name, ", ".join(roles) or "none", factor, str(queries.codes_left(person).count()), seen
+        )
+    Console().print(table, markup=False)
+
+
+@app.command()
+def grant(
+    email: Email,
+    role: RoleName,
+    organisation: OrganisationName = None,
+    territory: Territory = "",
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Give a person a role; it holds at once."""
+    _open(config, data, database_url)
+    from lakou.identity.actions import people
+
+    where = _named(organisation)
+    people.grant_role(person=people.named_person(email), organisation=where, role=role, territory=territory)
+    err.print(f"{email} is {role} in {where.name}.", markup=False)
+
+
+@app.command()
+def revoke(
+    email: Email,
+    role: RoleName,
+    organisation: OrganisationName = None,
+    territory: Territory = "",
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """End a role of a person; it ends at once."""
+    _open(config, data, database_url)
+    from lakou.identity import queries
+    from lakou.identity.actions import people
+
+    where = _named(organisation)
+    person = people.named_person(email)
+    held = queries.active_grants(person).filter(organisation=where, role=role, territory=territory).first()
+    if held is None:
+        raise NotFound(f"{email} is not {role} in {where.name}", place="--role", hint="see: lakou user list")
+    people.end_role(grant=held)
+    err.print(f"{email} is no longer {role} in {where.name}.", markup=False)
+
+
+@app.command()
+def close(
+    email: Email,
+    reopen: Annotated[bool, typer.Option("--reopen", help="Open a closed account again")] = False,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Close the account of a person who has left; their sessions end at once."""
+    _open(config, data, database_url)
+    from lakou.identity.actions import people
+
+    person = people.named_person(email)
+    if reopen:
+        people.reopen_account(person=person)
+    else:
+        people.close_account(person=person)
+    err.print(f"The account of {email} is {'open' if reopen else 'closed'}.", markup=False)
+
+
+@app.command("reset-second-factor")
+def reset_second_factor(
+    email: Email,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Take away the second factors of a person who has lost them, and end their sessions."""
+    _open(config, data, database_url)
+    from lakou.identity.actions import people
+
+    removed = people.reset_second_factor(person=people.named_person(email))
+    err.print(f"{removed} removed. Who needs a second factor sets up a new one at the next log-in.")
+
+
+@app.command("break-glass")
+def break_glass(
+    email: Email,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Print ten new one-time codes for the page /secours/; older ones stop. They are shown this once."""
+    _open(config, data, database_url)
+    from lakou.identity.actions import break_glass as sheets
+    from lakou.identity.actions import people
+
+    codes = sheets.print_sheet(person=people.named_person(email))
+    err.print(f"Codes of {email}. They are not stored: print them and lock them away.", markup=False)
+    for number, code in enumerate(codes, start=1):
+        print(f"{number:2}. {code}")
+
+
+def _open(config: Path | None, data: Path | None, database_url: str | None) -> Config:
+    settings = options.read(config, data_dir=data, database_url=database_url)
+    compose.migrate_civic(settings)
+    from django.utils import translation
+
+    translation.activate("en")  # rules of passwords are told in the language of the command line
+    return settings
+
+
+def _organisation(name: str, kind: str) -> Organisation:
+    from lakou.identity import queries
+    from lakou.identity.actions import organisations
+
+    found = queries.organisation_named(name)
+    return found or organisations.create_organisation(name=name, kind=kind)
+
+
+def _named(name: str | None) -> Organisation:
+    from lakou.identity import queries
+
+    found = queries.host() if name is None else queries.organisation_named(name)
+    if found is None:
+        raise NotFound(
+            f"There is no organisation named {name!r}" if name else "There is no organisation yet",
+            place="--organisation",
+            hint="lakou user create EMAIL --role administrator --organisation NAME",
+        )
+    return found
+
+
+def _asked_password() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    given = sys.stdin.readline().rstrip("\n")
+    if not given:
+        raise BadRequest("No password was given", place="standard input", hint="give one line, or use --link")
+    return given
+
+
+def _print_link(settings: Config, secret: str) -> None:
+    from django.urls import reverse
+
+    base = (settings.base_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+    err.print("The link works once, for seven days:")
+    print(base + reverse("identity:invitation_link", args=[secret]))

@@ -1,0 +1,181 @@
+"""Accounts in a real browser: a passkey from first to last, and every page accessible, narrow and within its policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import override_settings
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from lakou.identity.actions import break_glass
+from tests import civic as civic_part
+from tests.identity.conftest import PASSWORD, make_person, totp
+from tests.web.conftest import serving
+from tests.web.double import lamentin
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Looked at by axe: one page of each make. The others hold nothing else; they are visited for their width and policy.
+MADE = ["/secours/", "/compte/sessions/", "/compte/mot-de-passe/changer/", "/administration/personnes/inviter/"]
+PLAIN = [
+    "/compte/",
+    "/compte/secours/",
+    "/compte/second-facteur/",
+    "/compte/second-facteur/cles/",
+    "/compte/second-facteur/cles/ajouter/",
+    "/compte/mot-de-passe/oublie/",
+    "/compte/deconnexion/",
+    "/administration/personnes/",
+    "/administration/organisations/",
+    "/administration/organisations/ajouter/",
+]
+
+pytestmark = pytest.mark.slow
+
+
+def aside(work: Callable[[], Any]) -> Any:
+    """Work on the database, for which Playwright's event loop leaves no room in this thread."""
+
+    def run() -> Any:
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(run).result()
+
+
+@pytest.fixture
+def base(civic_database: Path) -> Iterator[str]:
+    """The running pages, by the only name without TLS to which a browser gives passkeys."""
+    with serving(lamentin()) as site, override_settings(PASSWORD_HASHERS=["tests.identity.conftest.QuickArgon2"]):
+        aside(civic_part.empty)
+        yield site.base.replace("127.0.0.1", "localhost")
+
+
+class Seen:
+    """A page, and what the browser complained of on it."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.page: Page = context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(f"{self.page.url}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(f"{self.page.url}: {error}"))
+
+
+def log_in(page: Page, base: str) -> None:
+    page.goto(f"{base}/compte/connexion/")
+    page.get_by_label("Adresse e-mail").fill("anne@example.org")
+    page.get_by_label("Mot de passe", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+
+
+def test_a_passkey_is_the_second_factor_and_opens_the_account_without_password(browser: Browser, base: str) -> None:
+    aside(lambda: make_person(role="administrator"))
+    context = browser.new_context()
+    seen = Seen(context)
+    page = seen.page
+    devtools = context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    made = devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    log_in(page, base)
+    expect(page.get_by_role("alert")).to_contain_text("Il en faut un maintenant")
+    page.get_by_role("link", name="Ajouter une clé").click()
+    page.get_by_label("Passkey").check()
+    page.get_by_role("button", name="Ajouter").click()
+    expect(page.get_by_role("heading", name="Codes de récupération")).to_be_visible()
+    page.goto(f"{base}/compte/deconnexion/")
+    page.get_by_role("main").get_by_role("button", name="Se déconnecter").click()
+    page.goto(f"{base}/compte/connexion/")
+    page.get_by_role("button", name="Utiliser un passkey").click()
+    expect(page.get_by_role("heading", name="Mon compte")).to_be_visible()
+    page.goto(f"{base}/administration/personnes/")
+    expect(page.get_by_role("heading", name="Personnes")).to_be_visible()
+    assert not seen.complaints
+
+    page.goto(f"{base}/compte/deconnexion/")
+    page.get_by_role("main").get_by_role("button", name="Se déconnecter").click()
+    devtools.send("WebAuthn.setUserVerified", {"authenticatorId": made["authenticatorId"], "isUserVerified": False})
+    page.goto(f"{base}/compte/connexion/")
+    page.get_by_role("button", name="Utiliser un passkey").click()
+    expect(page.locator("[data-webauthn-error]")).to_contain_text("Rien n’a été confirmé")
+    context.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1440)])
+def test_every_page_is_accessible_narrow_and_within_its_policy(
+    browser: Browser, base: str, axe: str, scheme: Any, width: int
+) -> None:
+    aside(lambda: make_person(role="administrator", name="Anne Dupont"))
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
+    seen = Seen(context)
+    page, found = seen.page, []
+
+    def look(heading: str = "") -> None:
+        if heading:
+            expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+        # axe is put in from outside: the page's own policy would refuse it.
+        page.evaluate(axe)
+        answer = page.evaluate("tags => axe.run({runOnly: tags})", TAGS)
+        found.extend((page.url, v["id"], [n["html"][:120] for n in v["nodes"]]) for v in answer["violations"])
+        measure()
+
+    def measure() -> None:
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            found.append((page.url, "too wide", []))
+
+    page.goto(f"{base}/compte/connexion/")
+    page.get_by_label("Adresse e-mail").fill("anne@example.org")
+    page.get_by_label("Mot de passe", exact=True).fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").first).to_contain_text("Cela n’a pas marché")
+    look()
+    log_in(page, base)
+    look("Second facteur")
+    page.get_by_role("link", name="Ajouter une application").click()
+    look("Ajouter une application")
+    page.get_by_label("Code que montre").fill(totp(page.locator(".key-text").text_content() or ""))
+    page.get_by_role("button", name="Activer").click()
+    look("Codes de récupération")
+    # By night only the colours differ: what was seen so far has them all.
+    for path in MADE if scheme == "light" else ():
+        page.goto(base + path)
+        look()
+    for path in PLAIN if scheme == "light" else ():
+        page.goto(base + path)
+        measure()
+    page.goto(f"{base}/administration/personnes/")
+    page.get_by_role("link", name="Anne Dupont").click()
+    look("Anne Dupont")
+    page.goto(f"{base}/compte/secours/")
+    page.get_by_role("button", name="Faire une nouvelle feuille").click()
+    look("Codes de secours, Le Lamentin")
+    context.close()
+    assert (found, seen.complaints) == ([], [])
+
+
+def test_break_glass_works_without_javascript_by_keyboard_alone(browser: Browser, base: str) -> None:
+    codes = aside(lambda: break_glass.print_sheet(person=make_person(role="approver")))
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{base}/secours/")
+    page.get_by_label("Adresse e-mail").focus()
+    for text in ("anne@example.org", PASSWORD, codes[0].lower()):
+        page.keyboard.type(text)
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Mon compte")).to_be_visible()
+    context.close()
