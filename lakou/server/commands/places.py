@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="The register of places that matter.")
 out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
 
 File = Annotated[Path, typer.Argument(help="CSV or JSON of the standard, of a mapping or plain; GeoJSON; GTFS")]
 
@@ -82,27 +84,47 @@ def export(
     kind: Annotated[str, typer.Option("--kind", help="mediation: the only kind with a national standard so far")],
     form: Annotated[str, typer.Option("--format", help="csv or json")] = "csv",
     source: Annotated[str, typer.Option("--source", help="Only places of this source [default: all]")] = "",
+    conformant: Annotated[
+        bool, typer.Option("--conformant", help="Leave out places that lack what the standard requires")
+    ] = False,
     file: Annotated[Path | None, typer.Option("--output", help="File to write [default: standard output]")] = None,
     data: options.Data = None,
     database_url: options.DatabaseUrl = None,
     config: options.ConfigFile = None,
 ) -> None:
-    """Write places in the national standard; rows that nobody changed come out byte for byte as they came in."""
+    """Write places in the national standard; rows that nobody changed come out byte for byte as they came in.
+
+    How many lack what the standard requires is told beside it, on standard error.
+    """
     compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
     from lakou.territory import queries
+    from lakou.territory.mediation.read import is_conformant
     from lakou.territory.mediation.write import write_csv, write_json
 
     writers = {"csv": write_csv, "json": write_json}
     if kind != "mediation" or form not in writers:
         raise BadRequest("Only --kind mediation as csv or json can be exported", place="--kind", code="bad_option")
-    pieces = writers[form](queries.mediation_rows(source))
+    lacking = 0
+
+    def chosen() -> Iterator[tuple[Mapping[str, str], Mapping[str, Any]]]:
+        nonlocal lacking
+        for row, raw in queries.mediation_rows(source):
+            is_whole = is_conformant(row)
+            lacking += not is_whole
+            if is_whole or not conformant:
+                yield row, raw
+
+    pieces = writers[form](chosen())
     if file is None:
         for piece in pieces:
             sys.stdout.buffer.write(piece.encode())
         sys.stdout.buffer.flush()
-        return
-    with file.open("w", encoding="utf-8", newline="") as target:
-        target.writelines(pieces)
+    else:
+        with file.open("w", encoding="utf-8", newline="") as target:
+            target.writelines(pieces)
+    if lacking:
+        done = "laissés de côté" if conformant else "écrits quand même : --conformant les laisse de côté"
+        err.print(f"{lacking} lieux n'ont pas tout ce que le standard exige ; {done}", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -157,7 +157,7 @@ def _number(check: _Check, column: Column, value: str) -> str:
     bound = 90 if column.name == "latitude" else 180
     if abs(number) > bound:
         check.tell(column.name, "range", value, f"entre −{bound} et {bound}")
-    return repr(number)
+    return repr(number + 0.0)  # no minus before zero: not every form of a file keeps it
 
 
 def _decimal(text: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -75,6 +76,6 @@ def _of_the_file(table: Table, mapping: MappingTable | None) -> list[Finding]:
     return [Finding(0, column, "unknown_column") for column in table.columns if column not in used]
 
 
-def is_conformant(row: dict[str, str]) -> bool:
+def is_conformant(row: Mapping[str, str]) -> bool:
     """Whether a row has all that the standard requires, so that it can be published as it is."""
     return all(row.get(name) for name, column in BY_NAME.items() if column.required)

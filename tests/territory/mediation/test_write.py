@@ -19,6 +19,11 @@ TODAY = date(2026, 11, 26)
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters='\n\r"'), min_size=1, max_size=30)
 
 
+def degrees(value: float) -> str:
+    """As the register writes them: no minus before zero."""
+    return repr(value + 0.0)
+
+
 def values_of(column: Column) -> st.SearchStrategy[str]:
     """Values that the standard allows in this column."""
     made = {
@@ -26,8 +31,8 @@ def values_of(column: Column) -> st.SearchStrategy[str]:
         "code_postal": st.from_regex(r"97[0-9]{3}", fullmatch=True),
         "code_insee": st.from_regex(r"97[0-9]{3}", fullmatch=True),
         "telephone": st.from_regex(r"\+596[0-9]{9}", fullmatch=True),
-        "latitude": st.floats(-90, 90, allow_nan=False).map(repr),
-        "longitude": st.floats(-180, 180, allow_nan=False).map(repr),
+        "latitude": st.floats(-90, 90, allow_nan=False).map(degrees),
+        "longitude": st.floats(-180, 180, allow_nan=False).map(degrees),
         "date_maj": st.dates(date(2015, 1, 1), TODAY).map(date.isoformat),
     }
     if column.name in made:
