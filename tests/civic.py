@@ -65,10 +65,10 @@ def empty() -> None:
             models.Invitation,
             models.BreakGlassCode,
             models.RoleGrant,
+            models.Token,
             get_user_model(),
             models.Organisation,
             models.SharedEntry,
-            models.Token,
             Session,
         ):
             rows.objects.all().delete()

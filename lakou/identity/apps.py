@@ -10,7 +10,9 @@ class IdentityConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Listen to log-ins."""
-        from lakou.identity import signals  # needs the models
+        """Listen to log-ins, and let the policy know the people of sessions."""
+        from lakou.identity import signals  # these need the models
+        from lakou.identity.policy import requests, sessions
 
         signals.connect()
+        requests.find_people_with(sessions.person_of_request)

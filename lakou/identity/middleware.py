@@ -17,7 +17,6 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import sync_and_async_middleware
-from django.utils.http import urlencode
 
 from lakou.identity import second_factor
 from lakou.identity.models import Person
@@ -108,7 +107,5 @@ def _detour(request: HttpRequest) -> str | None:
         return None
     if request.path in {reverse(name) for name in OPEN}:
         return None
-    if not second_factor.has_one(person):
-        return reverse("mfa_index")
     back = request.get_full_path() if request.method in ("GET", "HEAD") else reverse(settings.LOGIN_REDIRECT_URL)
-    return f"{reverse('mfa_reauthenticate')}?{urlencode({'next': back})}"
+    return second_factor.where_to_give(person, back)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -22,12 +23,18 @@ def tokens_changed_since(epoch: int) -> QuerySet[Token]:
 
 def tokens() -> QuerySet[Token]:
     """All tokens by name, revoked ones too."""
-    return Token.objects.select_related("home").prefetch_related("reads", "grants")
+    return Token.objects.select_related("home", "organisation").prefetch_related("reads", "grants")
 
 
 def token(number: int) -> Token | None:
     """One token by its number, with what it reads and what it was given."""
     return tokens().filter(pk=number).first()
+
+
+def tokens_of(organisations: Collection[Organisation]) -> QuerySet[Token]:
+    """The tokens of these organisations; those that name none are the host's."""
+    of_host = Q(organisation=None) if any(one.is_host for one in organisations) else Q()
+    return Token.objects.filter(Q(organisation__in=organisations) | of_host)
 
 
 def valid_tokens(now: datetime) -> QuerySet[Token]:
@@ -99,6 +106,11 @@ def organisations_of_administrator(person: Person) -> QuerySet[Organisation]:
         return Organisation.objects.all()
     administered = active_grants(person).filter(role=PersonRole.ADMINISTRATOR)
     return Organisation.objects.filter(pk__in=administered.order_by().values("organisation"))
+
+
+def organisations() -> QuerySet[Organisation]:
+    """All organisations, the host first."""
+    return Organisation.objects.order_by("-is_host", "name")
 
 
 def host() -> Organisation | None:

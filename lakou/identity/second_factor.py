@@ -8,13 +8,17 @@ from __future__ import annotations
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
 from allauth.mfa.utils import is_mfa_enabled
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.http import urlencode
 
-from lakou.identity import access, queries
-from lakou.identity.models import Person
+from lakou.identity import queries
+from lakou.identity.models import Person, PersonRole
 
 BREAK_GLASS = "break_glass"
 STRONG = frozenset({"mfa", BREAK_GLASS})
 FACTORS = ["totp", "webauthn"]
+# Without one, the policy lets these do nothing of what they are for.
+NEEDED_BY = frozenset({PersonRole.APPROVER, PersonRole.ADMINISTRATOR})
 
 
 def is_strong(request: HttpRequest, person: Person) -> bool:
@@ -37,7 +41,14 @@ def is_break_glass(request: HttpRequest, person: Person) -> bool:
 
 def is_needed(person: Person) -> bool:
     """Whether a role of this person asks for a second factor."""
-    return queries.active_grants(person).filter(role__in=access.NEEDS_SECOND_FACTOR).exists()
+    return queries.active_grants(person).filter(role__in=NEEDED_BY).exists()
+
+
+def where_to_give(person: Person, back: str) -> str:
+    """The address at which this person sets up a second factor, or gives theirs and goes on to `back`."""
+    if not has_one(person):
+        return reverse("mfa_index")
+    return f"{reverse('mfa_reauthenticate')}?{urlencode({'next': back})}"
 
 
 def has_one(person: Person) -> bool:

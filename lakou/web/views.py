@@ -9,13 +9,12 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from lakou.identity import policy
-from lakou.identity.policy.requests import actor_of_request
+from lakou.identity.policy.requests import actor_of_visit
 from lakou.kernel.errors import LakouError, Unauthorized
 from lakou.kernel.time import SECOND, format_instant
 from lakou.territory.profile import Profile
@@ -79,7 +78,7 @@ async def _page(
     context = common(request, profile, now_s)
     status = 200
     try:
-        actor = await sync_to_async(actor_of_request)(request)
+        actor = await actor_of_visit(request)
         policy.require(actor, policy.Action.READ, policy.Object(kind))
         principal = policy.principal_of(actor)
         service = get_service()

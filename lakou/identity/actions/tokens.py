@@ -14,7 +14,7 @@ from django.db.models import F
 
 from lakou.identity import secret
 from lakou.identity.journal import actions as journal
-from lakou.identity.models import Epoch, Role, Scope, Token, TokenGrant
+from lakou.identity.models import Epoch, Organisation, Role, Scope, Token, TokenGrant
 from lakou.identity.policy import Actor, system
 from lakou.kernel.errors import BadRequest, Conflict, NotFound
 
@@ -40,13 +40,15 @@ def create_token(
     things: Collection[int] = (),
     datastreams: Collection[int] = (),
     expires: datetime | None = None,
+    organisation: Organisation | None = None,
     actor: Actor = SYSTEM,
     address: str | None = None,
     now: datetime | None = None,
 ) -> NewToken:
     """Make a token with a scope of its own. `reads` names tokens whose restricted things it may read too.
 
-    With `things` or `datastreams` it is scoped: it may add Observations to these and write nothing else.
+    With `things` or `datastreams` it is scoped: it may add Observations to these and write nothing else. It is a token
+    of `organisation`, of the one that runs the site if of no other: people of these read what it restricts.
     Raises BadRequest for a bad name, role, id or expiry, Conflict when the name is taken, NotFound for an unknown
     `reads`.
     """
@@ -71,7 +73,9 @@ def create_token(
         raise NotFound(f"There is no token named {min(missing)!r}", place="reads", hint="see: lakou token list")
     home = Scope.objects.create(title=name)
     # The number is part of the text, so the digest is known only once the row has its number.
-    token = Token.objects.create(name=name, role=role, home=home, created=at, expires=expires, epoch=_next_epoch())
+    token = Token.objects.create(
+        name=name, role=role, organisation=organisation, home=home, created=at, expires=expires, epoch=_next_epoch()
+    )
     token.reads.set([other.home for other in others])
     _give(token, things, datastreams)
     text = _give_secret(token)
@@ -84,7 +88,10 @@ def create_token(
         detail["datastreams"] = sorted(datastreams)
     if expires is not None:
         detail["expires"] = expires.isoformat()
-    journal.record(act="token.created", actor=actor, subject=name, detail=detail, address=address, now=at)
+    where = None if organisation is None else organisation.pk
+    journal.record(
+        act="token.created", actor=actor, subject=name, organisation=where, detail=detail, address=address, now=at
+    )
     return NewToken(token, text)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.utils import timezone
 
-from lakou.identity.models import Role
+from lakou.identity.models import Organisation, Role
 
 ROLES = (
     (Role.DEVICE, "Appareil : écrit ce qui est à lui"),
@@ -57,15 +57,30 @@ class NewTokenForm(ScopeForm):
         help_text="Laisser vide pour un jeton sans fin.",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
-    field_order = ("name", "role", "things", "datastreams", "expires")
+    owner = forms.ChoiceField(label="Organisation", help_text="Ses membres lisent ce que ce jeton restreint.")
+    field_order = ("name", "owner", "role", "things", "datastreams", "expires")
 
-    def __init__(self, *values: Any, roles: Collection[str], may_scope: bool) -> None:
+    def __init__(
+        self, *values: Any, roles: Collection[str], organisations: Sequence[Organisation | None], may_scope: bool
+    ) -> None:
         super().__init__(*values)
+        self._organisations = {str(one.pk): one for one in organisations if one is not None}
+        self._first = organisations[0] if organisations else None
+        owner = self.fields["owner"]
+        assert isinstance(owner, forms.ChoiceField)  # noqa: S101  declared above
+        owner.required = False
+        owner.choices = [(number, one.name) for number, one in self._organisations.items()]
+        if len(self._organisations) < 2:
+            del self.fields["owner"]
         role = self.fields["role"]
         assert isinstance(role, forms.ChoiceField)  # noqa: S101  declared above
         role.choices = [choice for choice in ROLES if choice[0] in roles]
         if not may_scope:
             del self.fields["things"], self.fields["datastreams"]
+
+    def organisation(self) -> Organisation | None:
+        """Whose token it becomes: the chosen one, else the first that the actor may choose."""
+        return self._organisations.get(self.cleaned_data.get("owner", ""), self._first)
 
     def ends(self) -> datetime | None:
         """The end of the last day, in the zone of the territory."""

@@ -21,7 +21,7 @@ from lakou.identity.journal import actions as journal
 from lakou.identity.journal import export as forms_of_export
 from lakou.identity.journal import queries as journal_queries
 from lakou.identity.journal.acts import ACTS
-from lakou.identity.models import Role, Token
+from lakou.identity.models import Organisation, Role, Token
 from lakou.identity.policy import Action, Actor, Kind, Object
 from lakou.identity.policy.requests import actor_of_request
 from lakou.kernel.errors import LakouError, NotFound
@@ -64,7 +64,7 @@ def tokens(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 def _list(request: HttpRequest, actor: Actor, form: NewTokenForm, status: int = 200) -> HttpResponse:
     seen = [token for token in queries.tokens() if policy.may(actor, Action.READ, object_of(token))]
-    may_create = policy.may(actor, Action.CREATE, Object(Kind.TOKEN))
+    may_create = bool(_organisations(actor))
     if not seen and not may_create:
         policy.require(actor, Action.READ, Object(Kind.TOKEN))
     context = {
@@ -77,11 +77,14 @@ def _list(request: HttpRequest, actor: Actor, form: NewTokenForm, status: int = 
 
 
 def _create(request: HttpRequest, actor: Actor) -> HttpResponse:
-    policy.require(actor, Action.CREATE, Object(Kind.TOKEN))
+    if not _organisations(actor):
+        policy.require(actor, Action.CREATE, Object(Kind.TOKEN))
     form = NewTokenForm(request.POST, **_allowed(actor))
     if form.is_valid():
         given = form.cleaned_data
-        policy.require(actor, Action.CREATE, Object(Kind.TOKEN, role=policy.Role(given["role"])))
+        organisation = form.organisation()
+        where = None if organisation is None else organisation.pk
+        policy.require(actor, Action.CREATE, Object(Kind.TOKEN, where, role=policy.Role(given["role"])))
         try:
             made = actions.create_token(
                 name=given["name"],
@@ -89,6 +92,7 @@ def _create(request: HttpRequest, actor: Actor) -> HttpResponse:
                 things=given.get("things", ()),
                 datastreams=given.get("datastreams", ()),
                 expires=form.ends(),
+                organisation=organisation,
                 actor=actor,
                 address=_address(request),
             )
@@ -102,8 +106,28 @@ def _create(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 def _allowed(actor: Actor) -> dict[str, Any]:
     """What the form offers: only roles that the actor may give, a scope only where the actor may give one."""
-    roles = [role for role in Role if policy.may(actor, Action.CREATE, Object(Kind.TOKEN, role=policy.Role(role)))]
-    return {"roles": roles, "may_scope": policy.may(actor, Action.GRANT, Object(Kind.TOKEN))}
+    where = _organisations(actor)
+    place = where[0].pk if where and where[0] is not None else None
+    given = [(role, Object(Kind.TOKEN, place, role=policy.Role(role))) for role in Role]
+    return {
+        "roles": [role for role, obj in given if policy.may(actor, Action.CREATE, obj)],
+        "organisations": where,
+        "may_scope": policy.may(actor, Action.GRANT, Object(Kind.TOKEN)),
+    }
+
+
+def _organisations(actor: Actor) -> list[Organisation | None]:
+    """For which organisations the actor may make a token; None is the host, before there is one."""
+    if not policy.may_somewhere(actor, Action.CREATE, Kind.TOKEN):
+        return []
+    every: list[Organisation | None] = list(queries.organisations()) or [None]
+    return [
+        one
+        for one in every
+        if policy.may(
+            actor, Action.CREATE, Object(Kind.TOKEN, None if one is None else one.pk, role=policy.Role.DEVICE)
+        )
+    ]
 
 
 _FRENCH = {
@@ -161,8 +185,10 @@ def scope(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
 
 
 def object_of(found: Token) -> Object:
-    """A token as the policy sees it. It belongs to no organisation yet: only roles that hold everywhere reach it."""
-    return Object(Kind.TOKEN, owner=found.pk, role=policy.Role(found.role), label=f"token {found.pk}")
+    """A token as the policy sees it. Without an organisation it is the host's, whose roles hold everywhere."""
+    return Object(
+        Kind.TOKEN, found.organisation_id, owner=found.pk, role=policy.Role(found.role), label=f"token {found.pk}"
+    )
 
 
 def _token(actor: Actor, action: Action, number: int) -> Token:
@@ -215,6 +241,7 @@ def _row(found: Token) -> dict[str, Any]:
         "number": found.pk,
         "name": found.name,
         "role": found.get_role_display(),
+        "organisation": found.organisation,
         "things": given["Thing"],
         "datastreams": given["Datastream"],
         "reads": [one.title for one in found.reads.all()],

@@ -15,7 +15,7 @@ from lakou.identity.models.tokens import Scope
 
 
 class PersonRole(models.TextChoices):
-    """What a person is in an organisation, from the least to the most; `access.py` says what each may do."""
+    """What a person is in an organisation, from the least to the most; `policy/rules.py` says what each may do."""
 
     CITIZEN = "citizen", "habitant"
     OBSERVER = "observer", "observateur"

@@ -33,6 +33,10 @@ class Token(models.Model):
     sha256 = models.CharField(max_length=64, unique=True)
     previous_sha256 = models.CharField(max_length=64, blank=True, default="")
     previous_until = models.DateTimeField(null=True)
+    # None is the organisation that runs the site.
+    organisation = models.ForeignKey(
+        "identity.Organisation", on_delete=models.PROTECT, null=True, related_name="tokens"
+    )
     home = models.ForeignKey(Scope, on_delete=models.PROTECT, related_name="tokens")
     reads = models.ManyToManyField(Scope, related_name="readers", blank=True)
     created = models.DateTimeField()

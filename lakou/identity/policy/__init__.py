@@ -4,7 +4,7 @@ Pure: `policy.requests` finds the actor of a request of Django, and needs it loa
 """
 
 from lakou.identity.policy.actor import ANONYMOUS, Actor, ActorKind, Grant, Role, system
-from lakou.identity.policy.deciding import Object, may, owner_of_person, principal_of, require
+from lakou.identity.policy.deciding import Object, may, may_somewhere, owner_of_person, principal_of, require
 from lakou.identity.policy.rules import RULES, Action, Kind, Rule, When
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Rule",
     "When",
     "may",
+    "may_somewhere",
     "owner_of_person",
     "principal_of",
     "require",

@@ -58,6 +58,15 @@ def may(actor: Actor, action: Action, obj: Object) -> bool:
     )
 
 
+def may_somewhere(actor: Actor, action: Action, kind: Kind) -> bool:
+    """Whether it is allowed in any organisation, on any territory where the actor holds a role: for doors and menus."""
+    places = {(grant.organisation, grant.territory) for grant in actor.grants}
+    return any(
+        may(actor, action, Object(kind, organisation, frozenset({territory} if territory else ())))
+        for organisation, territory in places
+    )
+
+
 def require(actor: Actor, action: Action, obj: Object) -> None:
     """Nothing when it is allowed. Raises Unauthorized for a stranger, NotFound for what the actor may not know of
     (another's object: 404 in place of 403), else Forbidden.

@@ -49,6 +49,7 @@ class Kind(StrEnum):
     PERSON = "person"
     ORGANISATION = "organisation"
     ROLE = "role"
+    BREAK_GLASS = "break_glass"
     JOURNAL = "journal"
     DATASET = "dataset"
     RULE = "rule"
@@ -136,11 +137,14 @@ RULES: tuple[Rule, ...] = (
     Rule((_A.READ, _A.EXPORT, *_WRITE), _K.PERSON, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),
     Rule((_A.READ,), _K.ORGANISATION, (_R.ANYONE,)),
     Rule((_A.CHANGE,), _K.ORGANISATION, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),
+    Rule((_A.CREATE,), _K.ORGANISATION, (_R.ADMINISTRATOR,), (_W.EVERYWHERE, _W.MFA)),
     Rule((_A.READ, _A.GRANT, _A.WITHDRAW), _K.ROLE, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),
     Rule((_A.READ,), _K.ROLE, (_R.CITIZEN,), (_W.SELF,)),
     Rule((_A.READ, *_WRITE), _K.ORGANISATION, (_R.ADMIN,), (_W.WHOLE,)),
     Rule((_A.READ, _A.EXPORT, *_WRITE), _K.PERSON, (_R.ADMIN,), (_W.WHOLE,)),
     Rule((_A.READ, _A.GRANT, _A.WITHDRAW), _K.ROLE, (_R.ADMIN,), (_W.WHOLE,)),
+    # A sheet of printed codes, for oneself alone. A code counts as a second factor, so nobody gets one by password alone.
+    Rule((_A.CREATE,), _K.BREAK_GLASS, (_R.DUTY_OFFICER, _R.APPROVER, _R.ADMINISTRATOR), (_W.SELF, _W.MFA)),
     # ── the journal: nobody changes it ──
     Rule((_A.READ, _A.EXPORT), _K.JOURNAL, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),
     Rule((_A.READ, _A.EXPORT), _K.JOURNAL, (_R.ADMIN,), (_W.WHOLE,)),
