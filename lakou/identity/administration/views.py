@@ -83,8 +83,7 @@ def _create(request: HttpRequest, actor: Actor) -> HttpResponse:
     if form.is_valid():
         given = form.cleaned_data
         organisation = form.organisation()
-        where = None if organisation is None else organisation.pk
-        policy.require(actor, Action.CREATE, Object(Kind.TOKEN, where, role=policy.Role(given["role"])))
+        policy.require(actor, Action.CREATE, _token_of(organisation, policy.Role(given["role"])))
         try:
             made = actions.create_token(
                 name=given["name"],
@@ -107,10 +106,9 @@ def _create(request: HttpRequest, actor: Actor) -> HttpResponse:
 def _allowed(actor: Actor) -> dict[str, Any]:
     """What the form offers: only roles that the actor may give, a scope only where the actor may give one."""
     where = _organisations(actor)
-    place = where[0].pk if where and where[0] is not None else None
-    given = [(role, Object(Kind.TOKEN, place, role=policy.Role(role))) for role in Role]
+    first = where[0] if where else None
     return {
-        "roles": [role for role, obj in given if policy.may(actor, Action.CREATE, obj)],
+        "roles": [role for role in Role if policy.may(actor, Action.CREATE, _token_of(first, policy.Role(role)))],
         "organisations": where,
         "may_scope": policy.may(actor, Action.GRANT, Object(Kind.TOKEN)),
     }
@@ -121,13 +119,12 @@ def _organisations(actor: Actor) -> list[Organisation | None]:
     if not policy.may_somewhere(actor, Action.CREATE, Kind.TOKEN):
         return []
     every: list[Organisation | None] = list(queries.organisations()) or [None]
-    return [
-        one
-        for one in every
-        if policy.may(
-            actor, Action.CREATE, Object(Kind.TOKEN, None if one is None else one.pk, role=policy.Role.DEVICE)
-        )
-    ]
+    return [one for one in every if policy.may(actor, Action.CREATE, _token_of(one, policy.Role.DEVICE))]
+
+
+def _token_of(organisation: Organisation | None, role: policy.Role | None = None) -> Object:
+    """A token that is not there yet."""
+    return Object(Kind.TOKEN, None if organisation is None else organisation.pk, role=role)
 
 
 _FRENCH = {

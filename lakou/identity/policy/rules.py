@@ -143,7 +143,7 @@ RULES: tuple[Rule, ...] = (
     Rule((_A.READ, *_WRITE), _K.ORGANISATION, (_R.ADMIN,), (_W.WHOLE,)),
     Rule((_A.READ, _A.EXPORT, *_WRITE), _K.PERSON, (_R.ADMIN,), (_W.WHOLE,)),
     Rule((_A.READ, _A.GRANT, _A.WITHDRAW), _K.ROLE, (_R.ADMIN,), (_W.WHOLE,)),
-    # A sheet of printed codes, for oneself alone. A code counts as a second factor, so nobody gets one by password alone.
+    # A sheet of printed codes, for oneself alone: a code counts as a second factor, so a password alone gives none.
     Rule((_A.CREATE,), _K.BREAK_GLASS, (_R.DUTY_OFFICER, _R.APPROVER, _R.ADMINISTRATOR), (_W.SELF, _W.MFA)),
     # ── the journal: nobody changes it ──
     Rule((_A.READ, _A.EXPORT), _K.JOURNAL, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),

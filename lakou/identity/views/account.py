@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from allauth.account.internal.flows.logout import logout
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
@@ -10,9 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
-from lakou.identity import access, queries, second_factor
+from lakou.identity import policy, queries, second_factor
 from lakou.identity.actions import break_glass, people
-from lakou.identity.views.doors import asked_again, for_people, for_those_who, me
+from lakou.identity.policy import Action, Actor, Kind, Object
+from lakou.identity.views.doors import actor, asked_again, for_people, me
 
 
 @for_people
@@ -26,7 +29,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "needs_second_factor": second_factor.is_needed(person),
         "is_break_glass": second_factor.is_break_glass(request, person),
         "sessions": UserSession.objects.filter(user=person).count(),
-        "may_print": access.may(person, "break_glass.print"),
+        "may_print": _may_print(replace(actor(request), mfa=True)),
         "codes_left": queries.codes_left(person).count(),
     }
     return render(request, "identity/overview.html", context)
@@ -55,11 +58,15 @@ def sessions(request: HttpRequest) -> HttpResponse:
     return render(request, "identity/sessions.html", {"sessions": found})
 
 
-@for_those_who("break_glass.print")
+@for_people
 @require_http_methods(["GET", "HEAD", "POST"])
 def break_glass_sheet(request: HttpRequest) -> HttpResponse:
     """`/compte/secours/`: what the codes are for; after a POST, new ones, shown this once to be printed."""
     person = me(request)
+    if not _may_print(actor(request)):
+        if not _may_print(replace(actor(request), mfa=True)):
+            raise PermissionDenied
+        return redirect(second_factor.where_to_give(person, request.path))
     if request.method == "POST":
         return _printed(request)
     left = queries.codes_left(person)
@@ -68,11 +75,13 @@ def break_glass_sheet(request: HttpRequest) -> HttpResponse:
     return render(request, "identity/sheet_intro.html", context)
 
 
+def _may_print(who: Actor) -> bool:
+    return policy.may(who, Action.CREATE, Object(Kind.BREAK_GLASS, person=who.id))
+
+
 @asked_again
 def _printed(request: HttpRequest) -> HttpResponse:
     person = me(request)
-    if not access.may(person, "break_glass.print"):
-        raise PermissionDenied
     codes = break_glass.print_sheet(person=person, by=person)
     first = queries.codes_left(person).first()
     context = {

@@ -12,18 +12,20 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from lakou.identity import access, invitation_mail, queries, second_factor
+from lakou.identity import invitation_mail, policy, queries, second_factor
 from lakou.identity.actions import invitations, people
 from lakou.identity.adapters import absolute
 from lakou.identity.forms import GrantForm, InviteForm
 from lakou.identity.models import Invitation, Person, RoleGrant
-from lakou.identity.views.doors import asked_again, for_those_who, me, said, say
+from lakou.identity.policy import Action, Kind
+from lakou.identity.policy.people import may_open_account, role_in
+from lakou.identity.views.doors import actor, asked_again, for_those_who, me, said, say
 from lakou.kernel.errors import LakouError
 
 ON_A_PAGE = 50
 
 
-@for_those_who("people.see")
+@for_those_who(Action.READ, Kind.PERSON)
 def people_list(request: HttpRequest) -> HttpResponse:
     """`/administration/personnes/`: the people of the organisations that I administer, and open invitations."""
     mine = queries.organisations_of_administrator(me(request))
@@ -39,7 +41,7 @@ def people_list(request: HttpRequest) -> HttpResponse:
     return render(request, "identity/people.html", context)
 
 
-@for_those_who("people.see")
+@for_those_who(Action.READ, Kind.PERSON)
 @asked_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def invite(request: HttpRequest) -> HttpResponse:
@@ -48,7 +50,7 @@ def invite(request: HttpRequest) -> HttpResponse:
     form = InviteForm(request.POST or None, organisations=mine)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
-        if not access.may(me(request), "people.invite", given["organisation"]):
+        if not policy.may(actor(request), Action.GRANT, role_in(given["organisation"], given["territory"])):
             raise PermissionDenied
         try:
             made = invitations.invite(**given, by=me(request))
@@ -59,27 +61,27 @@ def invite(request: HttpRequest) -> HttpResponse:
     return render(request, "identity/invite.html", {"form": form})
 
 
-@for_those_who("people.see")
+@for_those_who(Action.READ, Kind.PERSON)
 @asked_again
 @require_POST
 def withdraw(request: HttpRequest, number: int) -> HttpResponse:
     """Make an open invitation useless."""
     found = get_object_or_404(Invitation.objects.select_related("organisation"), pk=number, organisation__isnull=False)
-    if not access.may(me(request), "people.invite", found.organisation):
+    if not policy.may(actor(request), Action.WITHDRAW, role_in(found.organisation, found.territory)):
         raise Http404
     invitations.withdraw(invitation=found, by=me(request))
     messages.success(request, "L’invitation ne fonctionne plus.")
     return redirect("identity:people")
 
 
-@for_those_who("people.see")
+@for_those_who(Action.READ, Kind.PERSON)
 def person_page(request: HttpRequest, number: int) -> HttpResponse:
     """`/administration/personnes/<n>/`: the roles of a person in my organisations, and what I may do for them."""
     person = _person(request, number)
     return _person_page(request, person, GrantForm(organisations=queries.organisations_of_administrator(me(request))))
 
 
-@for_those_who("people.see")
+@for_those_who(Action.READ, Kind.PERSON)
 @asked_again
 @require_POST
 def grant(request: HttpRequest, number: int) -> HttpResponse:
@@ -89,21 +91,21 @@ def grant(request: HttpRequest, number: int) -> HttpResponse:
     if not form.is_valid():
         return _person_page(request, person, form, status=400)
     given = form.cleaned_data
-    if not access.may(me(request), "roles.change", given["organisation"]):
+    if not policy.may(actor(request), Action.GRANT, role_in(given["organisation"], given["territory"])):
         raise PermissionDenied
     people.grant_role(person=person, **given, by=me(request))
     messages.success(request, "Le rôle est donné.")
     return redirect("identity:person", number=person.pk)
 
 
-@for_those_who("people.see")
+@for_those_who(Action.READ, Kind.PERSON)
 @asked_again
 @require_POST
 def end_role(request: HttpRequest, number: int, role_number: int) -> HttpResponse:
     """End a role; it stays on the page as a past one."""
     person = _person(request, number)
     found = get_object_or_404(RoleGrant.objects.select_related("organisation"), pk=role_number, person=person)
-    if not access.may(me(request), "roles.change", found.organisation):
+    if not policy.may(actor(request), Action.WITHDRAW, role_in(found.organisation, found.territory)):
         raise Http404
     try:
         people.end_role(grant=found, by=me(request))
@@ -114,7 +116,7 @@ def end_role(request: HttpRequest, number: int, role_number: int) -> HttpRespons
     return redirect("identity:person", number=person.pk)
 
 
-@for_those_who("people.see")
+@for_those_who(Action.READ, Kind.PERSON)
 @asked_again
 @require_POST
 def reset(request: HttpRequest, number: int) -> HttpResponse:
@@ -125,7 +127,7 @@ def reset(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("identity:person", number=person.pk)
 
 
-@for_those_who("people.see")
+@for_those_who(Action.READ, Kind.PERSON)
 @asked_again
 @require_POST
 def close(request: HttpRequest, number: int) -> HttpResponse:
@@ -143,7 +145,7 @@ def close(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("identity:person", number=person.pk)
 
 
-@for_those_who("people.see")
+@for_those_who(Action.READ, Kind.PERSON)
 @asked_again
 @require_POST
 def password_link(request: HttpRequest, number: int) -> HttpResponse:
@@ -172,7 +174,7 @@ def _person_page(request: HttpRequest, person: Person, form: GrantForm, status: 
         "past": queries.past_roles_within(person, mine),
         "form": form,
         "has_second_factor": second_factor.has_one(person),
-        "may_reset": _may_help(request, person),
+        "may_reset": may_open_account(actor(request), person),
     }
     return render(request, "identity/person.html", context, status=status)
 
@@ -184,11 +186,6 @@ def _person(request: HttpRequest, number: int) -> Person:
 
 def _helped(request: HttpRequest, number: int) -> Person:
     person = _person(request, number)
-    if not _may_help(request, person):
+    if not may_open_account(actor(request), person):
         raise PermissionDenied
     return person
-
-
-def _may_help(request: HttpRequest, person: Person) -> bool:
-    """Not oneself: that is what one's own account is for, and it would end the session that asks."""
-    return person.pk != me(request).pk and access.may_on_person(me(request), "people.reset", person)

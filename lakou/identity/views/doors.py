@@ -12,8 +12,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
-from lakou.identity import access
+from lakou.identity import policy
 from lakou.identity.models import Person
+from lakou.identity.policy import Action, Actor, Kind
+from lakou.identity.policy.requests import actor_of_request
 from lakou.kernel.errors import LakouError
 
 View = Callable[..., HttpResponse]
@@ -47,18 +49,23 @@ def me(request: HttpRequest) -> Person:
     return request.user
 
 
+def actor(request: HttpRequest) -> Actor:
+    """The same as the policy knows them."""
+    return actor_of_request(request)
+
+
 def for_people(view: View) -> View:
     """A page of one's own: for who is logged in, never kept by a cache."""
     return never_cache(login_required(view))
 
 
-def for_those_who(action: str) -> Callable[[View], View]:
-    """A page for who may do this action in some organisation at least; which ones, the view asks."""
+def for_those_who(action: Action, kind: Kind) -> Callable[[View], View]:
+    """A page for who may do this in some organisation at least; which ones, the view asks."""
 
     def guarded(view: View) -> View:
         @wraps(view)
         def asked(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-            if not access.may(me(request), action):
+            if not policy.may_somewhere(actor(request), action, kind):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 

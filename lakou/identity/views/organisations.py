@@ -8,41 +8,42 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
-from lakou.identity import access, queries
+from lakou.identity import policy, queries
 from lakou.identity.actions import organisations
 from lakou.identity.forms import OrganisationForm
 from lakou.identity.models import Organisation
-from lakou.identity.views.doors import asked_again, for_those_who, me, say
+from lakou.identity.policy import Action, Kind, Object
+from lakou.identity.views.doors import actor, asked_again, for_those_who, me, say
 from lakou.kernel.errors import LakouError
 
 
-@for_those_who("organisations.see")
+@for_those_who(Action.CHANGE, Kind.ORGANISATION)
 def organisation_list(request: HttpRequest) -> HttpResponse:
     """`/administration/organisations/`: those that I administer."""
     context = {
         "organisations": queries.organisations_of_administrator(me(request)),
-        "may_add": access.may(me(request), "organisations.change"),
+        "may_add": policy.may(actor(request), Action.CREATE, Object(Kind.ORGANISATION)),
     }
     return render(request, "identity/organisations.html", context)
 
 
-@for_those_who("organisations.see")
+@for_those_who(Action.CHANGE, Kind.ORGANISATION)
 @asked_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     """`/administration/organisations/ajouter/`."""
-    if not access.may(me(request), "organisations.change"):
+    if not policy.may(actor(request), Action.CREATE, Object(Kind.ORGANISATION)):
         raise PermissionDenied
     return _form_page(request, None)
 
 
-@for_those_who("organisations.see")
+@for_those_who(Action.CHANGE, Kind.ORGANISATION)
 @asked_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, number: int) -> HttpResponse:
     """`/administration/organisations/<n>/`."""
     found = get_object_or_404(queries.organisations_of_administrator(me(request)), pk=number)
-    if not access.may(me(request), "organisations.change", found):
+    if not policy.may(actor(request), Action.CHANGE, Object(Kind.ORGANISATION, found.pk)):
         raise PermissionDenied
     return _form_page(request, found)
 

@@ -67,6 +67,10 @@ def test_anothers_session_or_none_cannot_be_ended(visitor: Visitor, which: str) 
 def test_a_sheet_is_shown_once(visitor: Visitor) -> None:
     anne = make_person(role="duty_officer")
     visitor.log_in("anne@example.org")
+    # A printed code counts as a second factor: a password alone gives none.
+    assert target(visitor.post("/compte/secours/")) == "/compte/second-facteur/"
+    assert queries.codes_left(anne).count() == 0
+    visitor.enrol()
     codes = re.findall(r"<code>([0-9A-Z-]{34})</code>", visitor.post("/compte/secours/").content.decode())
     assert len(codes) == 10
     assert codes[0] not in visitor.get("/compte/secours/").content.decode()
