@@ -1,23 +1,25 @@
-"""The one place through which every act worth a trace goes: log-ins, roles, invitations, second factors, passwords.
+"""The one place through which acts of people go into the journal: log-ins, roles, invitations, factors, passwords.
 
-Nothing that names a person stands in an act but `person:<number>`; no address, no secret, no text of a form.
+Nothing that names a person stands in an act but `person:<number>`; no address of mail, no secret, no text of a form.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Literal
+from datetime import datetime
 
 import structlog
+from allauth.core import context as allauth_context
 
-Outcome = Literal["success", "failure"]
+from lakou.identity import policy
+from lakou.identity.journal import actions as journal
+from lakou.identity.journal.actions import Detail, Outcome
+from lakou.identity.policy import Actor, ActorKind
 
 COMMAND_LINE = "command-line"
 ANONYMOUS = "anonymous"
-# What somebody should look at soon, whoever did it.
+# What somebody should look at soon, whoever did it: told in the log too.
 LOUD = frozenset({"break_glass.used", "break_glass.refused"})
 
 GATHER_S = 10.0
@@ -25,8 +27,16 @@ MOST_GATHERED = 1_000
 # (act, subject) → when it was last told (monotonic), and how many there were since.
 _gathered: dict[tuple[str, str], tuple[float, int]] = {}
 _lock = threading.Lock()
+_operator = policy.system()
+_NOTHING: Detail = {}
 
 log = structlog.get_logger(__name__)
+
+
+def work_as(operator: Actor) -> None:
+    """Who stands behind `COMMAND_LINE` in this process: whoever has called the command."""
+    global _operator
+    _operator = operator
 
 
 def note(
@@ -34,23 +44,30 @@ def note(
     *,
     actor: str,
     subject: str = "",
+    organisation: int | None = None,
     outcome: Outcome = "success",
-    detail: Mapping[str, str | int] = {},
+    detail: Detail = _NOTHING,
     now: datetime | None = None,
 ) -> None:
-    """Leave a trace. `actor` and `subject` are `person:<number>`, `organisation:<number>` or a word from above."""
-    tell = log.warning if act in LOUD else log.info
-    tell(
-        act,
-        actor=actor,
+    """Leave a row, in the transaction that is open. Call it last there: who writes next waits for its end.
+
+    `actor` and `subject` are `person:<number>`, `organisation:<number>` or a word from above.
+    """
+    journal.record(
+        act=act,
+        actor=_actor(actor),
         subject=subject,
+        organisation=organisation,
         outcome=outcome,
-        detail=dict(detail),
-        at=(now or datetime.now(UTC)).isoformat(),
+        detail=detail,
+        address=_address(),
+        now=now,
     )
+    if act in LOUD:
+        log.warning(act, actor=actor, subject=subject, outcome=outcome, detail=dict(detail))
 
 
-def note_gathered(act: str, *, subject: str = "", detail: Mapping[str, str | int] = {}) -> None:
+def note_gathered(act: str, *, subject: str = "", detail: Detail = _NOTHING) -> None:
     """A refusal that anybody can cause without end: told at once, then every `GATHER_S` with how many there were.
 
     Else a stranger could fill the disk with traces. Each process counts for itself.
@@ -69,3 +86,17 @@ def note_gathered(act: str, *, subject: str = "", detail: Mapping[str, str | int
 def person(number: int | None) -> str:
     """How a trace names a person; without a number, somebody who is not logged in."""
     return ANONYMOUS if number is None else f"person:{number}"
+
+
+def _actor(word: str) -> Actor:
+    """The actor that a word of a trace stands for."""
+    if word == COMMAND_LINE:
+        return _operator
+    kind, _, number = word.partition(":")
+    return Actor(ActorKind.PERSON, int(number), word) if kind == "person" else policy.ANONYMOUS
+
+
+def _address() -> str | None:
+    """From where the request comes during which this happens; None at the command line."""
+    request = allauth_context.request
+    return None if request is None else request.META.get("REMOTE_ADDR")

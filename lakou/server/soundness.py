@@ -6,13 +6,15 @@ A check that cannot be made is *unknown*, never sound. All of it reads only and 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import subprocess
-from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, NamedTuple, cast
 
 import apsw
 import psycopg
 
+from lakou.identity.journal import chain
 from lakou.kernel.errors import LakouError
 from lakou.sensorthings.store import soundness as store
 from lakou.server import databases
@@ -94,6 +96,37 @@ def contents(config: Config, full: bool) -> Iterator[Finding]:
                 yield _content(ask, check, full)
 
 
+JOURNAL_ROWS = (
+    "select seq, at_us, act, outcome, actor_kind, actor_id, actor_name, organisation, subject, address, detail, hash "
+    "from identity_journalrow order by seq"
+)
+
+
+def journal(config: Config, full: bool) -> Iterator[Finding]:
+    """The chain of the journal, row by row; others may append meanwhile."""
+    with _asking_civic(config) as ask:
+        ((highest,),) = ask("select coalesce(max(seq), 0) from identity_journalrow")
+        ((count, digest),) = ask("select count, hash from identity_journalhead")
+        rows = itertools.takewhile(lambda row: row[0] <= count, ask(JOURNAL_ROWS))
+        flaw = chain.first_flaw(rows, chain.Head(count, digest))
+    if flaw is None and highest > count:
+        flaw = chain.Flaw(count + 1, "stands beyond the head")
+    yield Finding("Journal", "damaged", (f"row {flaw.seq} {flaw.what}",)) if flaw else Finding("Journal", "sound")
+
+
+@contextlib.contextmanager
+def _asking_civic(config: Config) -> Iterator[Callable[[str], Iterable[Any]]]:
+    if config.database_url is not None:
+        with databases.connect(config.database_url) as connection:
+            connection.execute("set search_path = civic")
+            yield cast(Any, connection).execute
+        return
+    path = config.data_dir / sqlite.CIVIC
+    with contextlib.closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+        connection.set_busy_timeout(5000)
+        yield connection.execute
+
+
 def _content(ask: store.Ask, check: store.Check, full: bool) -> Finding:
     try:
         count = store.count_wrong(ask, check, full=full)
@@ -120,6 +153,7 @@ EXAMINATIONS: tuple[Examination, ...] = (
     Examination("sqlite", "Verifying the files", files),
     Examination("postgres", "Verifying the tables", pages),
     Examination("both", "Comparing what is stored", contents),
+    Examination("both", "Following the journal", journal),
 )
 
 

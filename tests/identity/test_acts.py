@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import ast
+from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from lakou.identity import acts
+from lakou.identity.actions import people
+from lakou.identity.journal import queries
+from lakou.identity.journal.acts import ACTS
+from lakou.identity.policy import system
+from lakou.kernel.errors import Conflict
+from tests.harness.server import ROOT
 
 
 def test_what_anybody_can_cause_without_end_is_gathered(
-    told: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+    civic: Path, told: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
     monkeypatch.setattr(acts, "time", SimpleNamespace(monotonic=lambda: now[0]))
@@ -29,6 +39,7 @@ def test_what_anybody_can_cause_without_end_is_gathered(
 
 
 def test_what_is_remembered_for_it_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acts, "note", lambda act, **more: None)
     monkeypatch.setattr(acts, "_gathered", {})
     for number in range(acts.MOST_GATHERED * 2):
         acts.note_gathered("login.locked_out", subject=f"person:{number}")
@@ -37,3 +48,65 @@ def test_what_is_remembered_for_it_stays_small(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_person_is_named_by_number_only() -> None:
     assert (acts.person(7), acts.person(None)) == ("person:7", "anonymous")
+
+
+# ── the journal ──
+
+
+def test_an_act_is_a_row_of_the_journal_and_a_loud_one_a_warning_too(
+    civic: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    acts.note("logout", actor="person:7", subject="person:7")
+    acts.note("break_glass.refused", actor=acts.ANONYMOUS, outcome="failure", detail={"why": "code"})
+    quiet, loud = queries.rows().order_by("-seq")[:2][::-1]
+    assert (quiet.act, quiet.actor_kind, quiet.actor_id, quiet.actor_name) == ("logout", "person", 7, "person:7")
+    assert (loud.act, loud.actor_kind, loud.outcome, loud.detail) == (
+        "break_glass.refused", "anonymous", "failure", '{"why":"code"}',
+    )  # fmt: skip
+    told = capsys.readouterr().out
+    assert ("logout" in told, "break_glass.refused" in told) == (False, True)
+
+
+def test_an_act_that_is_rolled_back_leaves_no_row(civic: Path) -> None:
+    before = queries.head()
+    with suppress(Conflict), transaction.atomic():
+        people.create_person(email="a@example.org")
+        people.create_person(email="a@example.org")
+    assert queries.head() == before
+
+
+def test_the_command_line_acts_under_the_name_of_who_called_it(civic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acts, "_operator", system("ada (ligne de commande)"))
+    people.create_person(email="a@example.org")
+    row = queries.rows().last()
+    assert row is not None
+    assert (row.act, row.actor_kind, row.actor_name) == ("person.created", "system", "ada (ligne de commande)")
+
+
+LATER = {
+    "access.refused", "alert.approved", "alert.cancelled", "alert.drafted", "alert.refused", "alert.sent",
+    "backup.restored", "crisis.closed", "crisis.opened", "data.exported", "device.claimed", "person.changed",
+    "person.erased", "person.exported", "rule.changed", "settings.changed", "visibility.changed",
+}  # fmt: skip
+"""Acts that have words already and no caller yet: what they tell of is not built."""
+WRITERS = {"note", "note_gathered", "record", "_note", "_note_role", "_factor"}
+
+
+def named_acts() -> set[str]:
+    """The act of every call that leaves a trace, as the code writes it."""
+    found = set()
+    for path in (ROOT / "lakou").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            # The observation store records events too, without a name of an act.
+            first = [] if name == "record" else node.args[:1]
+            given = [*first, *(word.value for word in node.keywords if word.arg == "act")]
+            if name in WRITERS:
+                found |= {one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    return found
+
+
+def test_every_act_in_the_code_has_words_and_every_act_with_words_a_caller_or_is_for_later() -> None:
+    assert named_acts() == set(ACTS) - LATER

@@ -1,6 +1,9 @@
 """`lakou check` beside the running product: a list that is sound, damaged or unknown, also as JSON."""
 
+import contextlib
 import json
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -58,7 +61,50 @@ def test_what_cannot_be_looked_at_is_unknown_and_hides_nothing(tmp_path: Path) -
     (tmp_path / "civic.db").write_bytes(b"")
     found = list(soundness.examine(Config(data_dir=tmp_path), full=False, told=print))
     states = {finding.name: finding.state for finding in found}
-    assert states == {"observations.db": "damaged", "civic.db": "sound", "Comparing what is stored": "unknown"}
+    assert states == {
+        "observations.db": "damaged",
+        "civic.db": "sound",
+        "Comparing what is stored": "unknown",
+        "Following the journal": "unknown",
+    }
+
+
+def test_a_row_of_the_journal_that_was_changed_is_found(server: Server) -> None:
+    config = Config(data_dir=server.data, database_url=server.database_url)
+    assert [one.state for one in soundness.journal(config, False)] == ["sound"]
+    change = "update {}identity_journalrow set subject = {} where seq = 1"
+    with without_guards(server) as run:
+        (before,) = run("select subject from {}identity_journalrow where seq = 1")[0]
+        run(change.format("{}", "'another'"))
+        assert [(one.state, one.details) for one in soundness.journal(config, False)] == [
+            ("damaged", ("row 1 was changed, or a row before it was put elsewhere",))
+        ]
+        run(change.format("{}", f"'{before}'"))
+    assert [one.state for one in soundness.journal(config, False)] == ["sound"]
+
+
+@contextlib.contextmanager
+def without_guards(server: Server) -> Iterator[Callable[[str], list[tuple[str, ...]]]]:
+    """As somebody who owns the database and goes round the triggers."""
+    if server.database_url is None:
+        with contextlib.closing(sqlite3.connect(server.data / "civic.db", isolation_level=None)) as file:
+            query = "select name, sql from sqlite_master where type = 'trigger' and tbl_name like '%journal%'"
+            triggers = list(file.execute(query))
+            for name, _ in triggers:
+                file.execute(f"drop trigger {name}")
+            yield lambda text: list(file.execute(text.format("")))
+            for _, text in triggers:
+                file.execute(text)
+    else:
+        with psycopg.connect(server.database_url, autocommit=True) as connection:
+            connection.execute("alter table civic.identity_journalrow disable trigger all")
+
+            def run(text: str) -> list[tuple[str, ...]]:
+                done = connection.execute(text.format("civic."))
+                return done.fetchall() if done.description else []
+
+            yield run
+            connection.execute("alter table civic.identity_journalrow enable trigger all")
 
 
 @pytest.mark.skipif(POSTGRES_URL is None, reason="this needs LAKOU_TEST_POSTGRES")

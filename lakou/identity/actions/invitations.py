@@ -60,6 +60,7 @@ def invite(
         "person.invited",
         actor=acts.COMMAND_LINE if by is None else acts.person(by.pk),
         subject=f"organisation:{organisation.pk}",
+        organisation=organisation.pk,
         detail={"role": role, "invitation": made.pk},
         now=now,
     )
@@ -137,6 +138,7 @@ def withdraw(*, invitation: Invitation, by: Person | None = None, now: datetime 
             "person.invitation_withdrawn",
             actor=acts.COMMAND_LINE if by is None else acts.person(by.pk),
             subject=f"organisation:{invitation.organisation_id}",
+            organisation=invitation.organisation_id,
             detail={"invitation": invitation.pk},
             now=now,
         )

@@ -1,6 +1,6 @@
 """Writes on people: making one, granting and ending roles, taking away a second factor, ending sessions.
 
-`by` is the person who acts, None for the command line. Who may do it is decided before (`access.py`); here stands
+`by` is the person who acts, None for the command line. Who may do it is decided before (`policy/`); here stands
 what must hold whoever asks.
 """
 
@@ -89,7 +89,7 @@ def grant_role(
         return RoleGrant.objects.get(
             person=person, organisation=organisation, territory=territory, role=role, ended_at__isnull=True
         )
-    acts.note("role.granted", actor=_actor(by), subject=acts.person(person.pk), detail=_described(made), now=now)
+    _note_role("role.granted", made, by, now)
     return made
 
 
@@ -108,7 +108,7 @@ def end_role(*, grant: RoleGrant, by: Person | None = None, now: datetime | None
     held.ended_at = now or datetime.now(UTC)
     held.ended_by = by
     held.save(update_fields=["ended_at", "ended_by"])
-    acts.note("role.ended", actor=_actor(by), subject=acts.person(held.person_id), detail=_described(held), now=now)
+    _note_role("role.ended", held, by, now)
     return held
 
 
@@ -124,7 +124,7 @@ def close_account(*, person: Person, by: Person | None = None, now: datetime | N
     person.save(update_fields=["is_active"])
     queries.codes_left(person).update(withdrawn=now or datetime.now(UTC))
     end_sessions(person=person, sessions=UserSession.objects.filter(user=person), by=by, now=now)
-    acts.note("account.closed", actor=_actor(by), subject=acts.person(person.pk), now=now)
+    acts.note("person.closed", actor=_actor(by), subject=acts.person(person.pk), now=now)
 
 
 @transaction.atomic
@@ -132,7 +132,7 @@ def reopen_account(*, person: Person, by: Person | None = None, now: datetime | 
     """Open a closed account again: the roles that were not ended hold again, printed codes do not."""
     person.is_active = True
     person.save(update_fields=["is_active"])
-    acts.note("account.reopened", actor=_actor(by), subject=acts.person(person.pk), now=now)
+    acts.note("person.reopened", actor=_actor(by), subject=acts.person(person.pk), now=now)
 
 
 @transaction.atomic
@@ -221,8 +221,15 @@ def _must_not_be_last(held: RoleGrant) -> None:
         )
 
 
-def _described(grant: RoleGrant) -> dict[str, str | int]:
-    return {"role": grant.role, "organisation": grant.organisation_id, "territory": grant.territory}
+def _note_role(act: str, grant: RoleGrant, by: Person | None, now: datetime | None) -> None:
+    acts.note(
+        act,
+        actor=_actor(by),
+        subject=acts.person(grant.person_id),
+        organisation=grant.organisation_id,
+        detail={"role": grant.role, "territory": grant.territory},
+        now=now,
+    )
 
 
 def _actor(by: Person | None) -> str:

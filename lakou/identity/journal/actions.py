@@ -19,6 +19,7 @@ from lakou.identity.journal.acts import ACTS
 from lakou.identity.journal.models import EPOCH, JournalHead, JournalRow
 from lakou.identity.policy.actor import Actor
 
+Outcome = Literal["success", "failure"]
 Detail = Mapping[str, str | int | float | bool | list[str] | list[int] | None]
 # Characters that could make one row look like two wherever it is shown, and those no database or UTF-8 takes.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -32,7 +33,7 @@ def record(
     actor: Actor,
     subject: str = "",
     organisation: int | None = None,
-    outcome: Literal["success", "failure"] = "success",
+    outcome: Outcome = "success",
     detail: Detail = _NOTHING,
     address: str | None = None,
     now: datetime | None = None,

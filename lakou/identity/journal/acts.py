@@ -49,6 +49,7 @@ ACTS: dict[str, Act] = {
         Act("person.invitation_withdrawn", "iam", "change", NOTICE, "Retrait d’une invitation"),
         Act("person.changed", "iam", "change", NOTICE, "Modification d’un compte"),
         Act("person.closed", "iam", "deletion", NOTICE, "Fermeture d’un compte"),
+        Act("person.reopened", "iam", "change", NOTICE, "Réouverture d’un compte"),
         Act("person.erased", "iam", "deletion", NOTICE, "Effacement de données personnelles"),
         Act("person.exported", "iam", "access", NOTICE, "Export de données personnelles"),
         Act("invitation.used", "iam", "creation", NOTICE, "Acceptation d’une invitation"),

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -17,9 +17,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lakou.kernel.errors import BadRequest
 from lakou.sensorthings.store import inventory
+from lakou.server import compose
 from lakou.server.backup.files import Told
 from lakou.server.commands import options
 from lakou.server.config import Config
+
+if TYPE_CHECKING:
+    from lakou.identity.journal.actions import Detail
 
 # Sensors come first: copying waits for the disk more than for the processor, hashing can wait.
 NICE = 10
@@ -55,6 +59,7 @@ def backup(
     with _telling() as told:
         made = archive.make(found, parent, datetime.now(UTC), told, with_secrets=with_secrets)
     held = manifest.read(made)
+    _note(found, made.name, {"exact": held.exact, "secrets": with_secrets})
     for name, count in inventory.entities(held.databases["observations"]).items():
         err.print(f"{name}: {count}", markup=False)
     err.print(f"{sum(file.size for file in held.files) / 2**20:.1f} MiB", markup=False)
@@ -102,6 +107,14 @@ def restore(
     for name, count in inventory.entities(found.databases["observations"]).items():
         err.print(f"{name}: {count}", markup=False)
     err.print(_said(settings, kept=data is not None, tried=tried, verified=verify), markup=False)
+
+
+def _note(config: Config, archive: str, detail: Detail) -> None:
+    """Leave a row in the journal: who made this archive. A restored database is as it was, without a row of its own."""
+    compose.migrate_civic(config)
+    from lakou.identity.journal import actions
+
+    actions.record(act="backup.made", actor=options.operator(), subject=archive, detail=detail)
 
 
 def _said(settings: Config, *, kept: bool, tried: bool, verified: bool) -> str:

@@ -222,6 +222,9 @@ def _open(config: Path | None, data: Path | None, database_url: str | None) -> C
     compose.migrate_civic(settings)
     from django.utils import translation
 
+    from lakou.identity import acts
+
+    acts.work_as(options.operator())
     translation.activate("en")  # rules of passwords are told in the language of the command line
     return settings
 
