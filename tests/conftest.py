@@ -18,6 +18,12 @@ POSTGRES_URL = os.environ.get("LAKOU_TEST_POSTGRES")
 DATABASES = ["sqlite", "postgres"] if POSTGRES_URL else ["sqlite"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: at the end one of them would keep one process busy and the others idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if POSTGRES_URL is None:
         terminalreporter.write_sep("!", "PostgreSQL was NOT tested: set LAKOU_TEST_POSTGRES", red=True, bold=True)

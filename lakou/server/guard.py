@@ -24,9 +24,10 @@ HEAD_S = 10.0
 # A body may be slow, within reason: so many seconds, and one more for each kibibyte received. Likewise an answer.
 BODY_GRACE_S = 20.0
 UNREAD_S = 10.0
+UNREAD_LEAST_S = 3.0
 BYTES_PER_S = 1024
 CHECK_EVERY_S = 2.0
-# When answers that nobody reads take this much memory, patience is a third.
+# The more memory answers take that nobody reads, the less patience: the least when they take this much.
 UNREAD_BYTES = 64 * 1024 * 1024
 # After an early answer (413) the rest is read and thrown away, so that the client sees the answer: so much, so long.
 DISCARD_BYTES = 64 * 1024 * 1024
@@ -428,5 +429,6 @@ class GuardedProtocol(HttpToolsProtocol):
             self._unread_since, self._unread_peak = now, unread
             return False
         self._unread_peak = max(self._unread_peak, unread)
-        patience_s = UNREAD_S if crowd.HERE.unread_bytes < UNREAD_BYTES else UNREAD_S / 3
+        pressed = min(1.0, crowd.HERE.unread_bytes / UNREAD_BYTES)
+        patience_s = UNREAD_S + (min(UNREAD_LEAST_S, UNREAD_S) - UNREAD_S) * pressed
         return now - self._unread_since > patience_s + (self._unread_peak - unread) / BYTES_PER_S

@@ -14,6 +14,8 @@ from tests.connectors.broker import USER, Broker
 from tests.harness.client import Api
 from tests.harness.server import Server
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = 600
 SETTINGS = """
 [connectors.mqtt_bridge.town]

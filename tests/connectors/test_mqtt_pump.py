@@ -25,6 +25,8 @@ from tests.connectors.conftest import Scenario, rows
 from tests.connectors.test_mqtt_bridge import AIR
 from tests.harness import make
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from lakou.sensorthings.service import Service
 

@@ -23,6 +23,8 @@ from tests.harness.client import Api, key
 from tests.harness.server import Server, running
 from tests.torture.backup import _array
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 64
 LIMIT_S = 10.0
 # Long enough to be under way when the signal comes, short enough to end within the time that requests are given.

@@ -22,6 +22,8 @@ from tests.harness.mqtt import Wire
 from tests.harness.server import Server, running
 from tests.server.test_cli import lakou
 
+pytestmark = pytest.mark.slow
+
 KEPT: dict[str, Any] = {"clean": False, "properties": {"session_expiry": 600}}
 
 

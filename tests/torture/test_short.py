@@ -9,6 +9,8 @@ from tests.harness import cluster
 from tests.harness.server import running
 from tests.torture import backup, clients, disks, faults, fuzz_http, hostile, kill9, pg_restart, powercut
 
+pytestmark = pytest.mark.slow
+
 SLOW_KINDS = ("idle", "pipeliner", "slow_header", "slow_body", "deaf_reader", "reset_storm")
 
 

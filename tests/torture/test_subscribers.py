@@ -8,6 +8,8 @@ from tests.conftest import DATABASES, POSTGRES_URL
 from tests.harness.server import running
 from tests.torture import subscribers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("database", DATABASES)
 def test_subscribers_that_come_and_go_miss_nothing(database: str) -> None:

@@ -31,7 +31,7 @@ TOGETHER = 40
 """Rows inserted by one statement, where there are so many: each step of one gives the interpreter's lock away."""
 SLICE_S = 0.007
 """What a slice should take before its commit: DESIGN asks for at most 20 ms of the writer, and a sync takes some."""
-ROWS_A_STREAM = 20
+ROWS_A_STREAM = 40
 """A hot table holds so many rows of a Datastream before it is drained: fewer would tear the clustered pages apart."""
 MOST_HOT = 5
 """A hot table holds at most so many times its usual number of rows, however many Datastreams there are."""

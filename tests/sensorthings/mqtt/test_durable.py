@@ -18,6 +18,8 @@ from tests.sensorthings import bodies
 from tests.sensorthings.caller import DEVICE, Store
 from tests.sensorthings.mqtt.broker import Broker
 
+pytestmark = pytest.mark.slow
+
 
 def _stream(broker: Broker, **more: Any) -> int:
     thing = broker.make("Things", bodies.station(**more))

@@ -19,6 +19,8 @@ from lakou.server.commands import backup as command
 from lakou.server.config import Config
 from tests.server.test_cli import lakou
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 26, 13, tzinfo=UTC)
 

@@ -11,6 +11,8 @@ from tests.conftest import POSTGRES_URL
 from tests.harness.server import Server, fresh_database
 from tests.server.test_cli import lakou
 
+pytestmark = pytest.mark.slow
+
 needs_postgres = pytest.mark.skipif(POSTGRES_URL is None, reason="this needs LAKOU_TEST_POSTGRES")
 
 

@@ -10,6 +10,8 @@ from lakou.server.config import Config
 from tests.harness.server import Server
 from tests.server.test_cli import lakou
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
