@@ -12,7 +12,8 @@ from lakou.server.commands import scenarios
 
 def test_the_scenarios_are_listed_and_shown_with_their_injects(capsys: pytest.CaptureFixture[str]) -> None:
     scenarios.list_()
-    assert all(name in capsys.readouterr().out for name in ("ordinaire", "crue-lezarde", "seisme-tsunami", "cyclone"))
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in ("ordinaire", "crue-lezarde", "seisme-tsunami", "cyclone"))
     scenarios.show("seisme-tsunami")
     shown = capsys.readouterr().out
     assert "À calibrer" in shown
