@@ -220,6 +220,17 @@ def test_a_faster_play_that_begins_before_what_was_written_asks_first(
 
 
 @ON_SQLITE
+def test_another_seed_on_the_same_network_is_refused(product: Server, settings: Settings, tmp_path: Path) -> None:
+    async def play(wanted: Settings) -> None:
+        async with opened(wanted, asyncio.Event(), FastWall()):
+            pass
+
+    asyncio.run(play(short(settings, "crue-lezarde", tmp_path)))
+    with pytest.raises(Conflict, match="seed 97213"):
+        asyncio.run(play(replace(settings, seed=5)))
+
+
+@ON_SQLITE
 def test_the_clock_is_paused_set_back_and_moved_on_and_an_instant_keeps_its_value(
     product: Server, settings: Settings, tmp_path: Path
 ) -> None:
