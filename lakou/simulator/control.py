@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 import uvicorn
 
-from lakou.kernel.errors import BadRequest, LakouError, MethodNotAllowed, NotFound, Unauthorized
+from lakou.kernel.errors import BadRequest, LakouError, MethodNotAllowed, NotFound, Unauthorized, Unavailable
 from lakou.simulator import scenario as scenarios
 from lakou.simulator.director import Director, instant
 from lakou.simulator.report import make_report
@@ -118,8 +118,13 @@ async def _body(receive: Receive, kind: type[T]) -> T:
 
 
 def bind(port: int) -> socket.socket:
-    """A socket on loopback; 0 takes a free port."""
-    return socket.create_server(("127.0.0.1", port))
+    """A socket on loopback; 0 takes a free port. Raises Unavailable when the port is taken."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise Unavailable(
+            f"The control cannot listen on port {port}: {error.strerror}", place="--control-port", hint="0: a free one"
+        ) from error
 
 
 class Server(uvicorn.Server):

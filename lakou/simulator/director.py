@@ -60,6 +60,7 @@ class Director:
         self.gateways: list[Gateway] = []
         self.messages_sent = 0
         self._wall = wall
+        self._is_endless = True
         self._client = client
         self._stage = stage
         self._changing = asyncio.Lock()
@@ -67,7 +68,8 @@ class Director:
         self.scenario = scenarios.load(USUAL)
         self.timeline = Timeline(self._segments(stage.properties.get("seances") or []))
         self.counted_from_s = self.clock.now_s
-        self._told_until_s = self.clock.now_s
+        self.told_until_s = self.clock.now_s
+        """Up to where the injects are told."""
 
     def _segments(self, stored: list[Json]) -> list[Segment]:
         """The worlds that earlier runs played, from the stage's properties."""
@@ -99,8 +101,8 @@ class Director:
 
     @property
     def counted_until_s(self) -> float:
-        """Up to where a play is counted: its end, or without one the far future."""
-        return 1e12 if self.scenario.name == USUAL else self.end_s
+        """Up to where a play is counted: its end; live ordinary days have none."""
+        return 1e12 if self._is_endless else self.end_s
 
     def feeds(self) -> list[Feed]:
         """Every feed of every gateway."""
@@ -127,8 +129,9 @@ class Director:
             self.timeline.add(last._replace(world=world))
             self.clock.set(latest_s if speed > 1.0 and latest_s < ends_s else self._wall())
             self.clock.speed = checked_speed(speed)
+            self._is_endless = wanted.name == USUAL and speed == 1.0
             self.counted_from_s = max(latest_s, last.from_s)
-            self._told_until_s = last.zero_s - 86_400.0
+            self.told_until_s = last.zero_s - 86_400.0
             return
         await self.play(wanted, speed, rewrite=rewrite, latest_s=latest_s)
 
@@ -151,6 +154,7 @@ class Director:
                         hint="add --rewrite (what they wrote is removed first), or play it at ×1",
                     )
                 await self._rewind(begin_s)
+            self._is_endless = wanted.name == USUAL and speed == 1.0
             self._begin(wanted, begin_s, begin_s)
             self.clock.resume()
             self.clock.set(begin_s)
@@ -174,12 +178,12 @@ class Director:
                     feed.sent_until_s = min(feed.sent_until_s, at_s)
                     feed.acknowledged = 0
                 self.counted_from_s = at_s
-                self._told_until_s = min(self._told_until_s, at_s)
+                self.told_until_s = min(self.told_until_s, at_s)
                 self.clock.set(at_s)
                 return
             begin_s = await self._whole_second(self._wall())
             self._begin(self.scenario, begin_s, segment.zero_s - (round(at_s) - begin_s))
-            self._told_until_s = begin_s
+            self.told_until_s = begin_s
             self.clock.set(begin_s)
             await self._remember()
 
@@ -195,7 +199,7 @@ class Director:
         world = scenarios.make_world(wanted, seed=self.seed, zero_s=zero_s)
         self.timeline.add(Segment(from_s, wanted.name, zero_s, world))
         self.counted_from_s = from_s
-        self._told_until_s = zero_s - 86_400.0
+        self.told_until_s = zero_s - 86_400.0
         if not self.live_from_s:
             self.live_from_s = from_s - (LIVE_S if wanted.name == USUAL else 0)
         for feed in self.feeds():
@@ -243,10 +247,10 @@ class Director:
         while True:
             async with self._changing:
                 now_s = self.clock.now_s
-                for told in [told for told in self.injects() if self._told_until_s < told.at_s <= now_s]:
+                for told in [told for told in self.injects() if self.told_until_s < told.at_s <= now_s]:
                     await self._client.send_one(self._stage.datastream_id, inject_body(told))
                     self.messages_sent += 1
-                self._told_until_s = max(self._told_until_s, now_s)
+                self.told_until_s = max(self.told_until_s, now_s)
             await self._client.pause(FAST_INJECTS_S if self.clock.speed > 1.0 else INJECTS_S)
 
     def state(self) -> dict[str, Any]:

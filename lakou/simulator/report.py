@@ -27,7 +27,7 @@ class Report:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that was planned is acknowledged and stored, or still kept; nothing is lost or too much."""
+        """Whether all that was planned is acknowledged and stored, or still kept: nothing lost, nothing too much."""
         return not (self.refused or self.wrong)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from lakou.kernel.errors import Conflict
 from lakou.simulator import control, network
 from lakou.simulator import scenario as scenarios
 from lakou.simulator.building import STAGE_GROUP, Builder
@@ -51,6 +52,13 @@ async def opened(
             stack.push_async_callback(clients[group].close)
         builder = Builder(clients)
         stage = await builder.stage()
+        made_with = stage.properties.get("graine", settings.seed)
+        if made_with != settings.seed:
+            raise Conflict(
+                f"The simulated network at this server was made with the seed {made_with}",
+                place="seed",
+                hint=f"take --seed {made_with}, or another data folder",
+            )
         director = Director(clients[STAGE_GROUP], stage, seed=settings.seed, wall=wall)
         begin_s = wall() - wanted.duration_s * (1.0 - 1.0 / settings.speed)
         live_from_s = director.live_from_s or float(round(begin_s - (LIVE_S if wanted.name == USUAL else 0)))

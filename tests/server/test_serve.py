@@ -175,7 +175,7 @@ def test_a_server_ends_cleanly_and_another_goes_on_from_its_data(tmp_path: Path)
 def test_the_demonstration_shows_living_exercise_data(tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "lakou", "demo", "--port", str(port), "--mqtt-port", "none"]
-    command += ["--data", str(tmp_path / "demo")]
+    command += ["--data", str(tmp_path / "demo"), "--sensors", "20"]
     base = f"http://127.0.0.1:{port}"
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -191,7 +191,8 @@ def test_the_demonstration_shows_living_exercise_data(tmp_path: Path) -> None:
         assert within(60, lambda: len(things()) >= 12), (tmp_path / "log").read_text()
         exercises = [thing for thing in things() if json.dumps(thing["properties"]).count('"exercise": true')]
         assert len(exercises) >= 10
-        assert (tmp_path / "demo" / "demo-token").stat().st_mode & 0o077 == 0
+        for secret in ("demo-token", "demo-simulator.json"):
+            assert (tmp_path / "demo" / secret).stat().st_mode & 0o077 == 0
     finally:
         process.send_signal(signal.SIGINT)
         code = process.wait(20)

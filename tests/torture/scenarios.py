@@ -30,12 +30,16 @@ from tests.harness import server as harness
 from tests.harness.server import Server, running
 
 DRAIN_S = 120.0
+CAUGHT_UP_S = 3.0
 DRAIN_LOOK_S = 0.05
 
 
 @dataclass
 class Play:
-    """What one play came to. `late_s`: how long after its end the last Observation was acknowledged."""
+    """What one play came to. `late_s`: how long after its end the last Observation was acknowledged.
+
+    `worst_lag_s` counts from when it had first caught up with what was due (`caught_up_s` after the start).
+    """
 
     name: str
     report: Report
@@ -43,6 +47,7 @@ class Play:
     took_s: float
     late_s: float
     worst_lag_s: float
+    caught_up_s: float
     simulator_cpu_s: float
     server_cpu_s: float
 
@@ -59,6 +64,7 @@ class Play:
             f"{self.name:15} {self.allowed_s:7.1f} s allowed {self.took_s:7.1f} s taken  {self.late_s:5.1f} s late  "
             f"planned {self.report.planned:8,}  acknowledged {self.report.acknowledged:8,}  "
             f"stored {self.report.stored:8,}  worst lag {self.worst_lag_s:5.1f} s  "
+            f"caught up after {self.caught_up_s:.0f} s  "
             f"cpu {self.simulator_cpu_s:.0f}+{self.server_cpu_s:.0f} s  {verdict}"
         )
 
@@ -98,11 +104,15 @@ async def play(server: Server, settings: Settings, seconds: float | None, kills:
         working = asyncio.create_task(direct(director, settings, stop))
         allowed_s = seconds or director.scenario.duration_s / settings.speed
         kill_at = [began + allowed_s * (number + 1) / (kills + 1) for number in range(kills)]
-        worst = 0.0
+        worst, caught_up_s = 0.0, float("inf")
         while time.monotonic() < began + allowed_s:
             if working.done():
                 working.result()
-            worst = max(worst, _lag_s(director))
+            lag_s = _lag_s(director)
+            if lag_s < CAUGHT_UP_S:
+                caught_up_s = min(caught_up_s, time.monotonic() - began)
+            else:
+                worst = max(worst, lag_s) if caught_up_s < float("inf") else worst
             if kill_at and time.monotonic() > kill_at[0]:
                 kill_at.pop(0)
                 await asyncio.to_thread(_kill, server)
@@ -125,6 +135,7 @@ async def play(server: Server, settings: Settings, seconds: float | None, kills:
             took - began,
             took - ended,
             worst,
+            caught_up_s,
             _own_cpu_s() - cpu,
             _cpu_s(server.pid) - server_cpu,
         )

@@ -9,7 +9,6 @@ import httpx
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from lakou.kernel.errors import BadRequest, Conflict, LakouError, NotFound, Unauthorized, Unavailable
 from lakou.server.commands import demo
@@ -27,11 +26,11 @@ _KINDS: dict[int, type[LakouError]] = {400: BadRequest, 401: Unauthorized, 404: 
 @app.command("list")
 def list_() -> None:
     """List the scenarios that come with the product."""
-    table = Table("name", "minutes", "injects", "title", box=None)
-    for name in scenarios.names():
-        found = scenarios.load(name)
-        table.add_row(found.name, f"{found.duration_min:g}", str(len(found.injects)), found.title)
-    out.print(table)
+    found = [scenarios.load(name) for name in scenarios.names()]
+    width = max(len(each.name) for each in found)
+    for each in found:
+        line = f"{each.name:{width}}  {each.duration_min:5g} min  {len(each.injects):3} injects  {each.title}"
+        out.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -39,8 +38,8 @@ def show(name: Annotated[str, typer.Argument(help="A scenario, or a file ….yam
     """Show a scenario: what it is about, its effects and its injects in order of time."""
     found = scenarios.load(name)
     out.print(found.title, style="bold", markup=False)
-    out.print(found.summary, markup=False)
-    out.print(f"À calibrer : {found.to_calibrate}", markup=False)
+    out.print(found.summary, markup=False, soft_wrap=True)
+    out.print(f"À calibrer : {found.to_calibrate}", markup=False, soft_wrap=True)
     out.print(f"{found.duration_min:g} min, {len(found.effects)} effects", markup=False)
     for inject in found.injects:
         out.print(f"{inject.at_min:+8g} min  {inject.sender} : {inject.text}", markup=False, soft_wrap=True)

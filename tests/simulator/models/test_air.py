@@ -14,7 +14,7 @@ seeds = st.integers(min_value=0, max_value=10_000)
 
 
 @given(seeds, instants, st.floats(0.4, 1.8))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_air_values_are_positive_and_fine_particles_never_exceed_all(seed: int, time_s: float, roads: float) -> None:
     assert air.pm10(seed, "s", roads, time_s) >= air.pm25(seed, "s", roads, time_s) > 0
     assert 0 < air.no2(seed, "s", roads, time_s) < 110

@@ -15,7 +15,7 @@ seeds = st.integers(min_value=0, max_value=10_000)
 
 
 @given(seeds, instants, st.floats(1, 2e4), st.floats(1, 2e4))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_rain_depth_is_never_negative_and_adds_up(seed: int, time_s: float, first_s: float, second_s: float) -> None:
     sky = rain.Rain(seed)
     middle, end = time_s + first_s, time_s + first_s + second_s
