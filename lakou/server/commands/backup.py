@@ -55,6 +55,7 @@ def backup(
     with _telling() as told:
         made = archive.make(found, parent, datetime.now(UTC), told, with_secrets=with_secrets)
     held = manifest.read(made)
+    _record(found, made.name)
     for name, count in inventory.entities(held.databases["observations"]).items():
         err.print(f"{name}: {count}", markup=False)
     err.print(f"{sum(file.size for file in held.files) / 2**20:.1f} MiB", markup=False)
@@ -63,6 +64,21 @@ def backup(
     for path in archive.rotate(parent, keep) if keep else ():
         err.print(f"Removed {path.name}", markup=False)
     print(made)
+
+
+def _record(config: Config, name: str) -> None:
+    """The act stands in the journal of the site, not in the archive itself. A backup of an older version has none."""
+    from django.db import DatabaseError
+
+    from lakou.server import compose
+
+    compose.load_django(config)
+    from lakou.identity.journal import actions
+
+    try:
+        actions.record(act="backup.made", actor=options.operator(), subject=name)
+    except DatabaseError as error:
+        err.print(f"The journal does not have this act: {type(error).__name__}", markup=False)
 
 
 def restore(
