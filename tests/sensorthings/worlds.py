@@ -210,6 +210,28 @@ def question(random: Random) -> str:
     return path + "?" + "&".join(_option(name, value) for name, value in options)
 
 
+_SHARED = (
+    ("FeatureOfInterest", "Observations"), ("Location", "Things"), ("Location", "HistoricalLocations"),
+    ("Thing", "Datastreams"), ("Thing", "MultiDatastreams"), ("Sensor", "Datastreams"), ("Sensor", "MultiDatastreams"),
+    ("ObservedProperty", "Datastreams"), ("ObservedProperty", "MultiDatastreams"),
+)  # fmt: skip
+
+
+def question_of_shared(random: Random) -> str:
+    """A question about what hangs on an entity that the public and the restricted part share."""
+    name, link_name = random.choice(_SHARED)
+    type_ = BY_NAME[name]
+    link = next(link for link in type_.links if link.name == link_name)
+    near = f"{type_.plural}({random.randint(1, 2)})"
+    options = _options(random, link.type, depth=2)
+    if random.random() < 0.3:
+        return f"{near}/{link.name}/$count"
+    if random.random() < 0.3:
+        inner = ";".join(f"{n}={v}" for n, v in options)
+        return f"{near}?$expand={quote(link.name + (f'({inner})' if inner else ''), safe='')}"
+    return f"{near}/{link.name}?" + "&".join(_option(n, v) for n, v in options)
+
+
 def _path(random: Random, type_: EntityType) -> tuple[str, EntityType]:
     path = type_.plural
     while random.random() < 0.4:

@@ -59,7 +59,7 @@ def backup(
     with _telling() as told:
         made = archive.make(found, parent, datetime.now(UTC), told, with_secrets=with_secrets)
     held = manifest.read(made)
-    _note(found, made.name, {"exact": held.exact, "secrets": with_secrets})
+    _record(found, made.name, {"exact": held.exact, "secrets": with_secrets})
     for name, count in inventory.entities(held.databases["observations"]).items():
         err.print(f"{name}: {count}", markup=False)
     err.print(f"{sum(file.size for file in held.files) / 2**20:.1f} MiB", markup=False)
@@ -68,6 +68,21 @@ def backup(
     for path in archive.rotate(parent, keep) if keep else ():
         err.print(f"Removed {path.name}", markup=False)
     print(made)
+
+
+def _record(config: Config, name: str, detail: Detail) -> None:
+    """The act stands in the journal of the site, not in the archive itself. A backup of an older version has none."""
+    from django.db import DatabaseError
+
+    from lakou.server import compose
+
+    compose.load_django(config)
+    from lakou.identity.journal import actions
+
+    try:
+        actions.record(act="backup.made", actor=options.operator(), subject=name, detail=detail)
+    except DatabaseError as error:
+        err.print(f"The journal does not have this act: {type(error).__name__}", markup=False)
 
 
 def restore(
@@ -107,14 +122,6 @@ def restore(
     for name, count in inventory.entities(found.databases["observations"]).items():
         err.print(f"{name}: {count}", markup=False)
     err.print(_said(settings, kept=data is not None, tried=tried, verified=verify), markup=False)
-
-
-def _note(config: Config, archive: str, detail: Detail) -> None:
-    """Leave a row in the journal: who made this archive. A restored database is as it was, without a row of its own."""
-    compose.migrate_civic(config)
-    from lakou.identity.journal import actions
-
-    actions.record(act="backup.made", actor=options.operator(), subject=archive, detail=detail)
 
 
 def _said(settings: Config, *, kept: bool, tried: bool, verified: bool) -> str:
