@@ -124,7 +124,7 @@ def close_account(*, person: Person, by: Person | None = None, now: datetime | N
     person.save(update_fields=["is_active"])
     queries.codes_left(person).update(withdrawn=now or datetime.now(UTC))
     end_sessions(person=person, sessions=UserSession.objects.filter(user=person), by=by, now=now)
-    acts.note("account.closed", actor=_actor(by), subject=acts.person(person.pk), now=now)
+    acts.note("person.closed", actor=_actor(by), subject=acts.person(person.pk), now=now)
 
 
 @transaction.atomic
@@ -132,7 +132,7 @@ def reopen_account(*, person: Person, by: Person | None = None, now: datetime | 
     """Open a closed account again: the roles that were not ended hold again, printed codes do not."""
     person.is_active = True
     person.save(update_fields=["is_active"])
-    acts.note("account.reopened", actor=_actor(by), subject=acts.person(person.pk), now=now)
+    acts.note("person.changed", actor=_actor(by), subject=acts.person(person.pk), detail={"account": "open"}, now=now)
 
 
 @transaction.atomic
