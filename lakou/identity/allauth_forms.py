@@ -6,7 +6,14 @@ from typing import Any
 
 from allauth.account.forms import LoginForm as AllauthLoginForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    EditWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
+from django.core.exceptions import ValidationError
 
 
 class LoginForm(AllauthLoginForm):  # type: ignore[misc]  # allauth publishes no types
@@ -38,6 +45,7 @@ class AddKeyForm(AddWebAuthnForm):  # type: ignore[misc]
             "Passkey : se connecter sans mot de passe",
             "L’appareil demande alors une empreinte, un visage ou un code.",
         )
+        _ask_for_whole(self)
 
 
 class EditKeyForm(EditWebAuthnForm):  # type: ignore[misc]
@@ -46,6 +54,40 @@ class EditKeyForm(EditWebAuthnForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _name(self, "name", "Nom")
+
+
+class LoginKeyForm(LoginWebAuthnForm):  # type: ignore[misc]
+    """What a passkey answers at the log-in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _ask_for_whole(self)
+
+
+class SecondKeyForm(AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """What a key answers after the password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _ask_for_whole(self)
+
+
+class AgainKeyForm(ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """What a key answers when it is asked again."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _ask_for_whole(self)
+
+
+def _ask_for_whole(form: Any) -> None:
+    form.fields["credential"].validators.append(_is_whole)
+
+
+def _is_whole(credential: object) -> None:
+    # fido2 looks for `rawId` where there is an `id`, and breaks where it is not (WebAuthn §5.1).
+    if not isinstance(credential, dict) or "rawId" not in credential:
+        raise ValidationError("La réponse de la clé est incomplète.")
 
 
 def _name(form: Any, field: str, label: str, help_text: str = "") -> None:

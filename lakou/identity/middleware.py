@@ -45,6 +45,9 @@ def Visitors(get_response: Handler) -> Handler:  # noqa: N802  named like the cl
     messages = MessageMiddleware(cast(Any, get_response))
 
     def arrive(request: HttpRequest) -> None:
+        key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        if key and not (key.isascii() and key.isalnum()):  # never ours, and PostgreSQL takes no NUL in a text
+            del request.COOKIES[settings.SESSION_COOKIE_NAME]
         for middleware in (sessions, people, messages):
             middleware.process_request(request)
 

@@ -135,6 +135,9 @@ MFA_FORMS = {
     "activate_totp": "lakou.identity.allauth_forms.ApplicationForm",
     "add_webauthn": "lakou.identity.allauth_forms.AddKeyForm",
     "edit_webauthn": "lakou.identity.allauth_forms.EditKeyForm",
+    "login_webauthn": "lakou.identity.allauth_forms.LoginKeyForm",
+    "authenticate_webauthn": "lakou.identity.allauth_forms.SecondKeyForm",
+    "reauthenticate_webauthn": "lakou.identity.allauth_forms.AgainKeyForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 # Who listens on loopback behind a proxy that is not named sees everybody come from one address: then only accounts are

@@ -94,6 +94,7 @@ def test_from_the_command_line_to_the_second_factor_and_out_again(server: Server
         assert second.log_in() == "/compte/second-facteur/donner/"
         assert target(second.submit("/compte/second-facteur/donner/", code=totp(secret[1]))) == "/compte/"
         assert second.get("/administration/personnes/").status_code == 200
+        assert second.get("/administration/personnes/", params={"q": "\x00Ada"}).status_code == 200
         first.submit("/compte/sessions/", which="others")
         assert target(second.get("/compte/")) == "/compte/connexion/"
         assert target(first.submit("/compte/deconnexion/")) == "/"
@@ -130,6 +131,12 @@ def test_public_pages_know_nothing_of_sessions(server: Server) -> None:
     assert answer.headers["cache-control"] == "no-store"
     assert "set-cookie" not in answer.headers
     assert "vary" not in answer.headers
+
+
+@pytest.mark.parametrize("cookie", ['sessionid="\\000\\000\\000aaaaaaaaaaaaa"', "sessionid=" + "é" * 32, "sessionid=x"])
+def test_a_cookie_that_is_none_of_ours_harms_nothing(server: Server, cookie: str) -> None:
+    for path in ("/", "/compte/connexion/"):
+        assert httpx.get(server.origin + path, headers={"Cookie": cookie.encode()}).status_code == 200
 
 
 def test_the_scripts_of_keys_are_served(server: Server) -> None:

@@ -29,7 +29,7 @@ ON_A_PAGE = 50
 def people_list(request: HttpRequest) -> HttpResponse:
     """`/administration/personnes/`: the people of the organisations that I administer, and open invitations."""
     mine = queries.organisations_of_administrator(me(request))
-    sought = request.GET.get("q", "").strip()[:100]
+    sought = "".join(filter(str.isprintable, request.GET.get("q", "")))[:100].strip()
     found = queries.people_listed(me(request), sought)
     page = Paginator(found, ON_A_PAGE).get_page(request.GET.get("page"))
     context = {
