@@ -74,8 +74,6 @@ def _record(config: Config, name: str, detail: Detail) -> None:
     """The act stands in the journal of the site, not in the archive itself. A backup of an older version has none."""
     from django.db import DatabaseError
 
-    from lakou.server import compose
-
     compose.load_django(config)
     from lakou.identity.journal import actions
 
