@@ -6,8 +6,10 @@ database; without it the run says so, in red, at its end.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -29,11 +31,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_sep("!", "PostgreSQL was NOT tested: set LAKOU_TEST_POSTGRES", red=True, bold=True)
 
 
-@pytest.fixture(scope="session", params=DATABASES)
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """The product, started once per database and test process."""
-    with running(request.param, POSTGRES_URL) as started:
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Callable[[str], Server]]:
+    """Gives the product on a database, started once per test process. A fixture with parameters would be ended at each
+    change of its parameter.
+    """
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def started(database: str) -> Server:
+            return stack.enter_context(running(database, POSTGRES_URL))
+
         yield started
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
+    """The product on each database."""
+    return servers(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,9 @@ Used by the fixtures in `tests/conftest.py` and by the commands in `tests/tortur
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -18,6 +20,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import psycopg
@@ -167,11 +170,12 @@ class Server:
 
 
 @contextlib.contextmanager
-def fresh_database(superuser_url: str) -> Iterator[str]:
-    """The URL of a new, empty PostgreSQL database, dropped at the end."""
+def fresh_database(superuser_url: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a new PostgreSQL database, empty or like a template, dropped at the end."""
     name = f"lakou_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(superuser_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        statement = sql.SQL("create database {} template {}")
+        admin.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
     try:
         yield (
             psycopg.conninfo.make_conninfo(superuser_url, dbname=name)
@@ -190,19 +194,52 @@ def _with_database(url: str, name: str) -> str:
     return f"{scheme}://{authority}/{name}" + (f"?{query}" if query else "")
 
 
+class _Template(NamedTuple):
+    """A site as it is after its first start: its databases, and the token that was made in them."""
+
+    folder: Path
+    database: str
+    token: str
+
+
+@functools.cache
+def _template(database: str, superuser_url: str | None) -> _Template:
+    """Made once a process, for a first start takes three times as long as another one."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lakou-test-template-")))
+    url = None
+    if database == "postgres":
+        if superuser_url is None:
+            raise ServerFailed("postgres needs the URL of a superuser's database")
+        url = stack.enter_context(fresh_database(superuser_url))
+    server = Server(database, folder / "data", url)
+    server.data.mkdir()
+    server.start()
+    server.stop()
+    name = "" if url is None else str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
+    return _Template(server.data, name, server.token)
+
+
 @contextlib.contextmanager
 def running(database: str, superuser_url: str | None = None) -> Iterator[Server]:
-    """A started server on "sqlite" or "postgres" with its own data; everything is removed at the end."""
+    """A started server on "sqlite" or "postgres" with its own data; everything is removed at the end.
+
+    Its databases are copies of those of a site that has started once. First starts are tested with `Server` itself.
+    """
     folder = Path(tempfile.mkdtemp(prefix="lakou-test-"))
+    template = _template(database, superuser_url)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         url = None
         if database == "postgres":
-            if superuser_url is None:
-                raise ServerFailed("postgres needs the URL of a superuser's database")
-            url = stack.enter_context(fresh_database(superuser_url))
+            url = stack.enter_context(fresh_database(str(superuser_url), template.database))
         server = Server(database, folder / "data", url)
         server.data.mkdir()
+        if database == "sqlite":
+            for file in template.folder.glob("*.db*"):
+                shutil.copy(file, server.data)
+        server.token = template.token
         stack.callback(server.stop)
         server.start()
         yield server
