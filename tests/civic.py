@@ -41,6 +41,7 @@ def civic_database() -> Iterator[Path]:
 
     call_command("migrate", interactive=False, verbosity=0)
     yield _folder / "civic.db"
+    _the_journal_is_whole()
     connections.close_all()
 
 
@@ -88,6 +89,16 @@ def civic_postgres() -> Iterator[str]:
         with on_postgres(url):
             pass
         yield url
+        with on_postgres(url):
+            _the_journal_is_whole()
+
+
+def _the_journal_is_whole() -> None:
+    """After all that the tests of this process have done, as `lakou audit verify` would say."""
+    from lakou.identity.journal import queries
+
+    head, flaw = queries.verify()
+    assert flaw is None, (head, flaw)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

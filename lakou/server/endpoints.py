@@ -17,7 +17,7 @@ PEOPLE = (
     "foreign",
 )  # fmt: skip
 """`foreign` is the administrator of another organisation; the others hold their role in that of the site, the device's,
-and have shown a second factor."""
+and have entered by a printed code, which counts as a second factor. On the data plane a session counts for nothing."""
 TOKENS = ("device", "other", "scoped", "agent", "admin", "forged")
 """`other` belongs to another organisation, `scoped` was given the public Datastream, `forged` is no token."""
 COLUMNS = (*PEOPLE, *TOKENS)
@@ -55,9 +55,9 @@ _DATA = "/sta/v1.1"
 #                anon citi obse owne stew duty appr admi fore
 _ALL_PEOPLE = "  200  200  200  200  200  200  200  200  200"
 _THEIR_OWN = "   404  404  200  200  200  200  200  200  404"
-_MAKERS_201 = "  401  403  403  201  201  403  403  403  403"
-_MAKERS_200 = "  401  403  403  200  200  403  403  403  403"
-_ADMINS = "      401  403  403  403  403  403  403  200  403"
+_STRANGERS = "   401  401  401  401  401  401  401  401  401"
+_NO_ONE = "      404  404  404  404  404  404  404  404  404"
+_SITE_ADMINS = " 401  403  403  403  403  403  403  200  403"
 #                devi othe scop agen admi forg
 _ALL_TOKENS = "  200  200  200  200  200  401"
 _WHO_SEES = "    200  404  404  404  200  401"
@@ -79,37 +79,37 @@ def _of_set(name: str) -> tuple[Endpoint, ...]:
         _row("GET", f"{path}/$ref", _A.READ, kind, _ALL_PEOPLE, _ALL_TOKENS),
         _row("GET", one, _A.READ, kind, _ALL_PEOPLE, _ALL_TOKENS),
         _row("HEAD", one, _A.READ, kind, _ALL_PEOPLE, _ALL_TOKENS),
-        _row("GET", hidden, _A.READ, kind, _THEIR_OWN, _WHO_SEES),
-        _row("GET", f"{hidden}/id", _A.READ, kind, _THEIR_OWN, _WHO_SEES),
-        _row("GET", f"{hidden}/id/$value", _A.READ, kind, _THEIR_OWN, _WHO_SEES),
-        _row("POST", path, create, kind, _MAKERS_201, makers),
-        _row("PATCH", one, _A.CHANGE, kind, _MAKERS_200, _CHANGERS),
-        _row("PATCH", hidden, _A.CHANGE, kind, _MAKERS_200, _HIDDEN),
-        _row("PUT", one, _A.CHANGE, kind, _MAKERS_200, _CHANGERS),
-        _row("PUT", hidden, _A.CHANGE, kind, _MAKERS_200, _HIDDEN),
-        _row("DELETE", hidden, _A.DELETE, kind, _MAKERS_200, _HIDDEN),
-        _row("DELETE", one, _A.DELETE, kind, _MAKERS_200, _CHANGERS),
+        _row("GET", hidden, _A.READ, kind, _NO_ONE, _WHO_SEES),
+        _row("GET", f"{hidden}/id", _A.READ, kind, _NO_ONE, _WHO_SEES),
+        _row("GET", f"{hidden}/id/$value", _A.READ, kind, _NO_ONE, _WHO_SEES),
+        _row("POST", path, create, kind, _STRANGERS, makers),
+        _row("PATCH", one, _A.CHANGE, kind, _STRANGERS, _CHANGERS),
+        _row("PATCH", hidden, _A.CHANGE, kind, _STRANGERS, _HIDDEN),
+        _row("PUT", one, _A.CHANGE, kind, _STRANGERS, _CHANGERS),
+        _row("PUT", hidden, _A.CHANGE, kind, _STRANGERS, _HIDDEN),
+        _row("DELETE", hidden, _A.DELETE, kind, _STRANGERS, _HIDDEN),
+        _row("DELETE", one, _A.DELETE, kind, _STRANGERS, _CHANGERS),
     )
 
 
 _DATA_PLANE = (
     _row("GET", f"{_DATA}/", _A.READ, _K.SERVICE, _ALL_PEOPLE, _ALL_TOKENS),
     *chain.from_iterable(_of_set(name) for name in SETS),
-    _row("GET", f"{_DATA}/Things({{restricted}})/Datastreams", _A.READ, _K.ENTITY, _THEIR_OWN, _WHO_SEES),
-    _row("GET", f"{_DATA}/Datastreams({{restricted}})/Observations", _A.READ, _K.OBSERVATION, _THEIR_OWN, _WHO_SEES),
+    _row("GET", f"{_DATA}/Things({{restricted}})/Datastreams", _A.READ, _K.ENTITY, _NO_ONE, _WHO_SEES),
+    _row("GET", f"{_DATA}/Datastreams({{restricted}})/Observations", _A.READ, _K.OBSERVATION, _NO_ONE, _WHO_SEES),
     _row(
         "POST", f"{_DATA}/Datastreams({{public}})/Observations", _A.OBSERVE, _K.OBSERVATION,
-        _MAKERS_201, "201 403 201 201 201 401",
+        _STRANGERS, "201 403 201 201 201 401",
     ),
     _row(
         "POST", f"{_DATA}/Datastreams({{restricted}})/Observations", _A.OBSERVE, _K.OBSERVATION,
-        _MAKERS_201, "201 404 404 404 201 401",
+        _STRANGERS, "201 404 404 404 201 401",
     ),
     # Each row or part of these stands or falls alone: the status is that of the whole.
-    _row("POST", f"{_DATA}/CreateObservations", _A.OBSERVE, _K.OBSERVATION, _MAKERS_201, "201 201 201 201 201 401"),
+    _row("POST", f"{_DATA}/CreateObservations", _A.OBSERVE, _K.OBSERVATION, _STRANGERS, "201 201 201 201 201 401"),
     _row("POST", f"{_DATA}/$batch", _A.READ, _K.SERVICE, _ALL_PEOPLE, _ALL_TOKENS),
     _row("DELETE", f"{_DATA}/Observations?$filter=id eq {{restricted}}", _A.DELETE, _K.OBSERVATION,
-         _MAKERS_200, "200 200 200 200 200 401"),
+         _STRANGERS, "200 200 200 200 200 401"),
     _row("OPTIONS", f"{_DATA}/Things", _A.READ, _K.SERVICE, "204 " * 9, "204 " * 6),
     _row("GET", "/live", _A.LISTEN, _K.STREAM, _ALL_PEOPLE, _ALL_TOKENS),
 )  # fmt: skip
@@ -117,9 +117,9 @@ _DATA_PLANE = (
 _MQTT = (
     # 0 is accepted; 0x87 (135) not authorised; 0x90 (144) no such topic; 0x86 (134) the password of a CONNECT is wrong.
     _row("PUBLISH", "v1.1/Datastreams({public})/Observations", _A.OBSERVE, _K.OBSERVATION,
-         "135 135 135 0 0 135 135 135 135", "0 135 0 0 0 134"),
+         "135 " * 9, "0 135 0 0 0 134"),
     _row("PUBLISH", "v1.1/Datastreams({restricted})/Observations", _A.OBSERVE, _K.OBSERVATION,
-         "135 135 135 0 0 135 135 135 135", "0 144 144 144 0 134"),
+         "135 " * 9, "0 144 144 144 0 134"),
     # A subscription is accepted, and hears only of what the subscriber may see: 1 is the quality of service.
     _row("SUBSCRIBE", "v1.1/Observations", _A.READ, _K.SERVICE, "1 " * 9, "1 1 1 1 1 134"),
 )  # fmt: skip
@@ -129,15 +129,24 @@ _STATE = (
     _row("GET", "/readyz", _A.READ, _K.SERVICE, _ALL_PEOPLE, "200 200 200 200 200 200"),
     _row("GET", "/api/openapi.json", _A.READ, _K.SERVICE, _ALL_PEOPLE, "200 200 200 200 200 200"),
     _row("GET", "/static/web/base.css", _A.READ, _K.SERVICE, _ALL_PEOPLE, "200 200 200 200 200 200"),
-    _row("GET", "/metrics", _A.READ, _K.METRICS, _ADMINS, "403 403 403 200 200 401"),
+    _row("GET", "/metrics", _A.READ, _K.METRICS, _STRANGERS, "403 403 403 200 200 401"),
 )
 
 _TOKEN, _ONE = "/administration/jetons/", "/administration/jetons/<int:number>/"
-_KEEPERS = "     401  403  403  200  200  403  403  200  403"
+_KEEPERS = "     401  403  403  200  200  403  403  200  200"
 _KEEPERS_OF_ONE = "401  404  404  200  200  404  404  200  404"
 _CIVIC = (
     _row("GET", "/", _A.READ, _K.PAGE, _ALL_PEOPLE, _ALL_TOKENS),
     _row("GET", "/poste", _A.READ, _K.DESK, _ALL_PEOPLE, _ALL_TOKENS),
+    # What a page shows of the store is what its visitor may read there.
+    _row("GET", "/poste?flux={restricted}", _A.READ, _K.DESK, _THEIR_OWN, _WHO_SEES),
+    _row("GET", "/lieux/", _A.READ, _K.PAGE, _ALL_PEOPLE, _ALL_TOKENS),
+    _row("GET", "/lieux/<int:key>/", _A.READ, _K.PAGE, _NO_ONE, "404 404 404 404 404 401"),
+    _row("GET", "/api/territory", _A.READ, _K.DATASET, _ALL_PEOPLE, _ALL_TOKENS),
+    _row("GET", "/api/places", _A.READ, _K.DATASET, _ALL_PEOPLE, _ALL_TOKENS),
+    _row("GET", "/api/places/<int:key>", _A.READ, _K.DATASET, _NO_ONE, "404 404 404 404 404 401"),
+    _row("GET", "/api/layers", _A.READ, _K.DATASET, _ALL_PEOPLE, _ALL_TOKENS),
+    _row("GET", "/api/layers/<slug:key>", _A.READ, _K.DATASET, _NO_ONE, "404 404 404 404 404 401"),
     _row("GET", _TOKEN, _A.READ, _K.TOKEN, _KEEPERS, "403 403 403 403 200 401"),
     _row("POST", _TOKEN, _A.CREATE, _K.TOKEN, _KEEPERS, "403 403 403 403 200 401"),
     _row("GET", _ONE, _A.READ, _K.TOKEN, _KEEPERS_OF_ONE, "404 404 404 404 200 401"),
@@ -146,11 +155,94 @@ _CIVIC = (
          "401 404 404 403 403 404 404 302 404", "404 404 404 404 302 401"),
     _row("POST", f"{_ONE}revoquer/", _A.REVOKE, _K.TOKEN,
          "401 404 404 302 302 404 404 302 404", "404 404 404 404 302 401"),
-    _row("GET", "/administration/journal/", _A.READ, _K.JOURNAL, _ADMINS, "403 403 403 403 200 401"),
-    _row("POST", "/administration/journal/export/", _A.EXPORT, _K.JOURNAL, _ADMINS, "403 403 403 403 200 401"),
+    _row("GET", "/administration/journal/", _A.READ, _K.JOURNAL, _SITE_ADMINS, "403 403 403 403 200 401"),
+    _row("POST", "/administration/journal/export/", _A.EXPORT, _K.JOURNAL, _SITE_ADMINS, "403 403 403 403 200 401"),
     # A session of a browser counts for nothing here: people are answered as strangers.
     _row("POST", "/api/connectors/lorawan/chirpstack", _A.DELIVER, _K.WEBHOOK, "401 " * 9, "204 204 204 204 204 401"),
     _row("POST", "/api/connectors/lorawan/tts", _A.DELIVER, _K.WEBHOOK, "401 " * 9, "204 204 204 204 204 401"),
 )  # fmt: skip
 
-ENDPOINTS: tuple[Endpoint, ...] = (*_DATA_PLANE, *_MQTT, *_STATE, *_CIVIC)
+# Pages of people are for people: a token, a forged one too, is answered as nobody is, and 302 leads to the log-in.
+#                  anon citi obse owne stew duty appr admi fore
+_ADMINS_200 = "    302  403  403  403  403  403  403  200  200"
+_ADMINS_OF_ONE = " 302  403  403  403  403  403  403  200  404"
+_ADMINS_302 = "    302  403  403  403  403  403  403  302  404"
+_ON_DUTY = "       302  403  403  403  403  200  200  200  200"
+
+
+def _page(path: str, action: Action, kind: Kind, **people: str) -> tuple[Endpoint, ...]:
+    """The rows of a page of people; tokens count as nobody."""
+    return tuple(
+        _row(method, path, action, kind, cells, f"{cells.split()[0]} " * 6) for method, cells in people.items()
+    )
+
+
+def _own(path: str, **answers: int) -> tuple[Endpoint, ...]:
+    """The rows of a page of one's own account: the same answer for all who are logged in."""
+    action = _A.READ if list(answers) == ["GET"] else _A.CHANGE
+    cells = {method: f"302 {f'{status} ' * 8}" for method, status in answers.items()}
+    return _page(f"/compte/{path}", action, _K.PERSON, **cells)
+
+
+def _open(path: str, **answers: int) -> tuple[Endpoint, ...]:
+    """The rows of a page that answers everybody alike."""
+    return _page(path, _A.READ, _K.PAGE, **{method: f"{status} " * 9 for method, status in answers.items()})
+
+
+_WHO_IS_IN_NEED_NOT = f"200 {'302 ' * 8}"
+_P, _FACTOR, _PASSWORD = "/administration/personnes/", "second-facteur/", "mot-de-passe/"
+_ACCOUNTS = (
+    *_own("", GET=200),
+    *_own("sessions/", GET=200, POST=404),
+    *_own("confirmer/", GET=200, POST=200),
+    *_own(f"{_PASSWORD}changer/", GET=200, POST=200),
+    *_own(_FACTOR, GET=200),
+    *_own(f"{_FACTOR}application/", GET=200, POST=200),
+    *_own(f"{_FACTOR}cles/", GET=200),
+    *_own(f"{_FACTOR}cles/ajouter/", GET=200, POST=200),
+    *_own(f"{_FACTOR}codes/renouveler/", GET=200, POST=200),
+    # These have no factor of their own: there is nothing to look at, to change or to take away.
+    *_own(f"{_FACTOR}application/retirer/", GET=404, POST=404),
+    *_own(f"{_FACTOR}cles/<int:pk>/", GET=404, POST=404),
+    *_own(f"{_FACTOR}cles/<int:pk>/retirer/", GET=404, POST=404),
+    *_own(f"{_FACTOR}codes/", GET=404),
+    *_own(f"{_FACTOR}codes/telecharger/", GET=404, POST=404),
+    *_own(f"{_FACTOR}cles/confirmer/", GET=302, POST=302),
+    *_own(f"{_FACTOR}confirmer/", GET=302, POST=302),
+    *_own(f"{_PASSWORD}definir/", GET=302, POST=302),
+    *_own("deconnexion/", GET=200, POST=302),
+    *_page("/compte/secours/", _A.CREATE, _K.BREAK_GLASS, GET=_ON_DUTY, POST=_ON_DUTY),
+    *_page("/compte/connexion/", _A.READ, _K.PAGE, GET=_WHO_IS_IN_NEED_NOT, POST=_WHO_IS_IN_NEED_NOT),
+    *_page("/compte/inscription/", _A.READ, _K.PAGE, GET=_WHO_IS_IN_NEED_NOT, POST=_WHO_IS_IN_NEED_NOT),
+    *_open("/compte/adresse/", GET=302, POST=302),
+    *_open(f"/compte/{_FACTOR}donner/", GET=302, POST=302),
+    *_open(f"/compte/{_FACTOR}cles/connexion/", GET=302, POST=302),
+    *_open("/compte/inactif/", GET=200),
+    *_open("/compte/inscription/confirmer/", GET=200),
+    *_open("/compte/inscription/confirmer/<str:key>/", GET=200, POST=404),
+    *_open(f"/compte/{_PASSWORD}oublie/", GET=200, POST=302),
+    *_open(f"/compte/{_PASSWORD}oublie/envoye/", GET=200),
+    # The key is wrong: the page says so.
+    *_open(f"/compte/{_PASSWORD}nouveau/<uidb36>-<key>/", GET=200, POST=200),
+    *_open(f"/compte/{_PASSWORD}nouveau/fait/", GET=200),
+    *_open("/secours/", GET=200, POST=200),
+    *_open("/invitation/", GET=404, POST=404),
+    *_open("/invitation/<str:secret>/", GET=404),
+    *_page(_P, _A.READ, _K.PERSON, GET=_ADMINS_200),
+    # The foreign administrator asks for a role in the organisation of the site: 400, for their form does not offer it.
+    *_page(f"{_P}inviter/", _A.GRANT, _K.ROLE, GET=_ADMINS_200, POST=_ADMINS_200[:-3] + "400"),
+    *_page(f"{_P}<int:number>/", _A.READ, _K.PERSON, GET=_ADMINS_OF_ONE),
+    *_page(f"{_P}<int:number>/roles/", _A.GRANT, _K.ROLE, POST=_ADMINS_302),
+    *_page(f"{_P}<int:number>/roles/<int:role_number>/terminer/", _A.WITHDRAW, _K.ROLE, POST=_ADMINS_302),
+    *_page(f"{_P}<int:number>/mot-de-passe/", _A.CHANGE, _K.PERSON, POST=_ADMINS_OF_ONE),
+    *_page(f"{_P}<int:number>/second-facteur/", _A.CHANGE, _K.PERSON, POST=_ADMINS_302),
+    *_page(f"{_P}<int:number>/fermer/", _A.CHANGE, _K.PERSON, POST=_ADMINS_302),
+    *_page("/administration/invitations/<int:number>/retirer/", _A.WITHDRAW, _K.ROLE, POST=_ADMINS_302),
+    *_page("/administration/organisations/", _A.CHANGE, _K.ORGANISATION, GET=_ADMINS_200),
+    *_page("/administration/organisations/ajouter/", _A.CREATE, _K.ORGANISATION,
+           GET=_ADMINS_OF_ONE[:-3] + "403", POST=_ADMINS_302[:-3] + "403"),
+    *_page("/administration/organisations/<int:number>/", _A.CHANGE, _K.ORGANISATION,
+           GET=_ADMINS_OF_ONE, POST=_ADMINS_302),
+)  # fmt: skip
+
+ENDPOINTS: tuple[Endpoint, ...] = (*_DATA_PLANE, *_MQTT, *_STATE, *_CIVIC, *_ACCOUNTS)

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from lakou.identity import policy
+from lakou.identity.policy.requests import actor_of_request
 from lakou.kernel import jsontext
 from lakou.kernel.errors import LakouError, MethodNotAllowed, NotFound
 from lakou.territory import asking, queries, render
@@ -30,15 +32,19 @@ def _answering(view: View) -> View:
         try:
             if request.method not in ("GET", "HEAD"):
                 raise MethodNotAllowed("This is only read here", hint="GET")
+            policy.require(actor_of_request(request), policy.Action.READ, policy.Object(policy.Kind.DATASET))
             response = view(request, **kept)
         except LakouError as error:
             response = HttpResponse(jsontext.encode(error.body()), content_type="application/json", status=error.status)
             if isinstance(error, MethodNotAllowed):
                 response["Allow"] = error.allow
+            if error.status == 401:
+                response["WWW-Authenticate"] = 'Bearer realm="Lakou"'
         response["Access-Control-Allow-Origin"] = "*"
         response["Access-Control-Expose-Headers"] = "Link"
         response["Vary"] = "Accept"
-        response["Cache-Control"] = "public, max-age=60"
+        # A refusal is of one token, never of all who ask here.
+        response["Cache-Control"] = "no-store" if response.status_code == 401 else "public, max-age=60"
         return response
 
     return answered

@@ -87,7 +87,7 @@ async def _page(
         families = await read_families(service, principal) if network.pages > 1 or family else ()
         day = await read_day(service, principal, _identifier(flux), now_s) if _identifier(flux) else None
     except Unauthorized as error:
-        return fresh_only(_refused(error))
+        return fresh_only(refused(error))
     except LakouError as error:
         context |= {"error": error, "network": None}
         response = render(request, "web/unavailable.html", context, status=503)
@@ -186,7 +186,7 @@ def fresh_only(response: HttpResponse) -> HttpResponse:
     return response
 
 
-def _refused(error: Unauthorized) -> HttpResponse:
+def refused(error: Unauthorized) -> HttpResponse:
     """A program that sent a token which is none any more; browsers send none."""
     response = HttpResponse(f"{error.message}\n", status=error.status, content_type="text/plain; charset=utf-8")
     response["WWW-Authenticate"] = 'Bearer realm="Lakou"'

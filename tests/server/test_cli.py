@@ -65,6 +65,7 @@ def test_a_token_is_printed_alone_on_the_last_line_listed_renewed_and_revoked(tm
     [
         (["token", "create", "x", "--role", "king"], 2, "one of: device, agent, admin"),
         (["token", "create", "a:b", "--role", "device"], 2, "Hint"),
+        (["token", "create", "a", "--role", "device", "--organisation", "nobody"], 3, "no organisation named"),
         (["token", "revoke", "nobody"], 3, "lakou token list"),
         (["check"], 3, "no database"),
     ],

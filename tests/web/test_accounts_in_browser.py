@@ -179,3 +179,35 @@ def test_break_glass_works_without_javascript_by_keyboard_alone(browser: Browser
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Mon compte")).to_be_visible()
     context.close()
+
+
+def test_an_administrator_comes_from_the_log_in_to_a_token_and_to_its_row_in_the_journal(
+    browser: Browser, base: str, axe: str
+) -> None:
+    aside(lambda: make_person(role="administrator", name="Anne Marie"))
+    context = browser.new_context(viewport={"width": 320, "height": 900}, java_script_enabled=True)
+    page = context.new_page()
+    page.goto(f"{base}/administration/jetons/")
+    page.get_by_role("link", name="Se connecter").last.click()
+    page.get_by_label("Adresse e-mail").fill("anne@example.org")
+    page.get_by_label("Mot de passe", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/compte/second-facteur/")
+    page.goto(f"{base}/compte/second-facteur/application/")
+    page.locator("#id_code").fill(totp(page.locator(".key-text").inner_text()))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/compte/second-facteur/codes/")
+    page.goto(f"{base}/compte/")
+    page.get_by_role("link", name="Jetons").click()
+    page.get_by_label("Nom").fill("limnimetre-12")
+    page.get_by_role("button", name="Créer le jeton").click()
+    expect(page.locator(".secret code")).to_contain_text("lk_")
+    page.get_by_role("link", name="Journal").click()
+    row = page.locator("tbody tr", has_text="limnimetre-12")
+    expect(row).to_contain_text("Anne Marie")
+    assert "anne@example.org" not in page.locator("main").inner_text()
+    page.evaluate(axe)
+    found = page.evaluate("tags => axe.run({runOnly: tags})", TAGS)
+    assert not [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    context.close()

@@ -21,6 +21,7 @@ from lakou.identity.journal import actions as journal
 from lakou.identity.journal import export as forms_of_export
 from lakou.identity.journal import queries as journal_queries
 from lakou.identity.journal.acts import ACTS
+from lakou.identity.journal.models import JournalRow
 from lakou.identity.models import Organisation, Role, Token
 from lakou.identity.policy import Action, Actor, Kind, Object
 from lakou.identity.policy.requests import actor_of_request
@@ -269,7 +270,7 @@ def journal_page(request: HttpRequest, actor: Actor) -> HttpResponse:
     start = int(below) if below.isascii() and below.isdigit() and len(below) < 19 else None
     rows = list(journal_queries.rows(act=act, below=start).order_by("-seq")[: PAGE + 1])
     context = {
-        "rows": [{"row": row, "words": ACTS[row.act].words if row.act in ACTS else row.act} for row in rows[:PAGE]],
+        "rows": _told(rows[:PAGE]),
         "older": rows[PAGE - 1].seq if len(rows) > PAGE else None,
         "is_latest": start is None,
         "act": act,
@@ -278,6 +279,27 @@ def journal_page(request: HttpRequest, actor: Actor) -> HttpResponse:
         "tab": "journal",
     }
     return render(request, "administration/journal.html", context)
+
+
+def _told(rows: list[JournalRow]) -> list[dict[str, Any]]:
+    """Rows with their act in words. People stand in them as numbers; here they get the name that they have today."""
+    numbers = {row.seq: (_number(row.actor_name), _number(row.subject)) for row in rows}
+    names = queries.names_of({one for pair in numbers.values() for one in pair if one})
+    return [
+        {
+            "row": row,
+            "words": ACTS[row.act].words if row.act in ACTS else row.act,
+            "who": names.get(numbers[row.seq][0], ""),
+            "whom": names.get(numbers[row.seq][1], ""),
+        }
+        for row in rows
+    ]
+
+
+def _number(word: str) -> int:
+    """The number in `person:<number>`, else 0."""
+    kind, _, number = word.partition(":")
+    return int(number) if kind == "person" and number.isascii() and number.isdigit() and len(number) < 19 else 0
 
 
 @require_POST

@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from lakou.identity import policy, queries, second_factor
 from lakou.identity.actions import break_glass, people
@@ -19,6 +19,7 @@ from lakou.identity.views.doors import actor, asked_again, for_people, me
 
 
 @for_people
+@require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     """`/compte/`: everything about the account on one page."""
     person = me(request)

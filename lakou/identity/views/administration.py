@@ -10,7 +10,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from lakou.identity import invitation_mail, policy, queries, second_factor
 from lakou.identity.actions import invitations, people
@@ -26,6 +26,7 @@ ON_A_PAGE = 50
 
 
 @for_those_who(Action.READ, Kind.PERSON)
+@require_safe
 def people_list(request: HttpRequest) -> HttpResponse:
     """`/administration/personnes/`: the people of the organisations that I administer, and open invitations."""
     mine = queries.organisations_of_administrator(me(request))
@@ -58,7 +59,7 @@ def invite(request: HttpRequest) -> HttpResponse:
             say(form, error)
         else:
             return _show_link(request, made)
-    return render(request, "identity/invite.html", {"form": form})
+    return render(request, "identity/invite.html", {"form": form}, status=400 if form.errors else 200)
 
 
 @for_those_who(Action.READ, Kind.PERSON)
@@ -75,6 +76,7 @@ def withdraw(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @for_those_who(Action.READ, Kind.PERSON)
+@require_safe
 def person_page(request: HttpRequest, number: int) -> HttpResponse:
     """`/administration/personnes/<n>/`: the roles of a person in my organisations, and what I may do for them."""
     person = _person(request, number)

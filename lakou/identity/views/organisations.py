@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from lakou.identity import policy, queries
 from lakou.identity.actions import organisations
@@ -18,6 +18,7 @@ from lakou.kernel.errors import LakouError
 
 
 @for_those_who(Action.CHANGE, Kind.ORGANISATION)
+@require_safe
 def organisation_list(request: HttpRequest) -> HttpResponse:
     """`/administration/organisations/`: those that I administer."""
     context = {
@@ -64,4 +65,5 @@ def _form_page(request: HttpRequest, found: Organisation | None) -> HttpResponse
         else:
             messages.success(request, "C’est enregistré.")
             return redirect("identity:organisations")
-    return render(request, "identity/organisation.html", {"form": form, "organisation": found})
+    status = 400 if form.errors else 200
+    return render(request, "identity/organisation.html", {"form": form, "organisation": found}, status=status)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lakou.kernel.errors import NotFound
 from lakou.server import compose
 from lakou.server.commands import options
 
@@ -36,14 +37,21 @@ def create(
         typer.Option("--datastream", help="Id of a Datastream that alone it may write to (repeatable)"),
     ] = None,
     expires: Annotated[str | None, typer.Option("--expires", help=EXPIRES)] = None,
+    organisation: Annotated[
+        str | None,
+        typer.Option("--organisation", help="Whose token it is; its people read what it restricts [default: the host]"),
+    ] = None,
     data: options.Data = None,
     database_url: options.DatabaseUrl = None,
     config: options.ConfigFile = None,
 ) -> None:
     """Make a token and print it, alone on the last line. It is shown this once; a running server knows it at once."""
     compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
-    from lakou.identity import actions
+    from lakou.identity import actions, queries
 
+    owner = None if organisation is None else queries.organisation_named(organisation)
+    if organisation is not None and owner is None:
+        raise NotFound(f"There is no organisation named {organisation!r}", place="--organisation")
     made = actions.create_token(
         name=name,
         role=role,
@@ -51,6 +59,7 @@ def create(
         things=thing or (),
         datastreams=datastream or (),
         expires=options.instant(expires, "--expires"),
+        organisation=owner,
         actor=options.operator(),
     )
     err.print(f"Token of {made.token.name} ({made.token.role}). Keep it: it is not stored and not shown again.")

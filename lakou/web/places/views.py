@@ -6,13 +6,18 @@ The address is the view: `?genre=` and `?commune=` choose, `?apres=` is the key 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
-from lakou.kernel.errors import LakouError
+from lakou.identity import policy
+from lakou.identity.policy.requests import actor_of_request
+from lakou.kernel.errors import LakouError, Unauthorized
 from lakou.territory import asking, queries
 from lakou.territory.kinds import PLACES_BY_KEY
 from lakou.territory.profile import Profile
@@ -20,12 +25,27 @@ from lakou.web import french
 from lakou.web.frame import THEMES, territory
 from lakou.web.places.drawing import Spot, draw_places
 from lakou.web.places.wording import Said, say
-from lakou.web.views import common, fresh_only
+from lakou.web.views import common, fresh_only, refused
 
 A_PAGE = 25
 KEPT = ("genre", "commune", "apres", "theme")
 
 
+def _for_anyone(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The view for GET and HEAD, after the policy was asked; a token that is none is refused here as elsewhere."""
+
+    @wraps(view)
+    def asked(request: HttpRequest, **kept: int) -> HttpResponse:
+        try:
+            policy.require(actor_of_request(request), policy.Action.READ, policy.Object(policy.Kind.PAGE))
+        except Unauthorized as error:
+            return fresh_only(refused(error))
+        return view(request, **kept)
+
+    return require_safe(asked)
+
+
+@_for_anyone
 def places(request: HttpRequest) -> HttpResponse:
     """`/lieux/`: places that matter, with filters by kind and commune and a map of those shown."""
     profile = territory()
@@ -61,6 +81,7 @@ def places(request: HttpRequest) -> HttpResponse:
     return fresh_only(render(request, "web/places.html", context, status=404 if wrong else 200))
 
 
+@_for_anyone
 def place(request: HttpRequest, key: int) -> HttpResponse:
     """`/lieux/KEY/`: one place, all that is known of it."""
     found = queries.place(key) if key <= asking.LARGEST_KEY else None

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from lakou.identity import authority
 from lakou.identity.actions import create_token, people
 from lakou.identity.policy import ANONYMOUS, ActorKind, Grant, Role
 from lakou.identity.policy.requests import actor_of_request
@@ -92,7 +93,11 @@ def test_who_is_signed_in_is_a_person_and_strong_after_the_second_factor(browser
     assert asked(browser).mfa is True
 
 
-def test_a_session_wins_over_a_header_and_a_bad_header_beside_it_does_no_harm(browser: Visitor) -> None:
+def test_a_session_wins_over_a_header_and_a_bad_header_beside_it_does_no_harm(
+    browser: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in a process that has just started: it reads the tokens of this database.
+    monkeypatch.setattr(authority, "_current", None)
     person = make_person(role="observer")
     token = create_token(name="a", role="admin")
     bearer = {"Authorization": f"Bearer {token.text}"}
