@@ -16,6 +16,7 @@ language plpgsql immutable strict parallel safe as $$
 declare
   size double precision;
 begin
+  if abs(a) between 1e-150 and 1e150 and abs(b) between 1e-150 and 1e150 then return a * b; end if;
   if a = 0 or b = 0 then return 0; end if;
   size := log(abs(a)) + log(abs(b));
   if size >= 308.25 then return sign(a) * sign(b) * 'Infinity'; end if;
@@ -27,6 +28,7 @@ language plpgsql immutable strict parallel safe as $$
 declare
   size double precision;
 begin
+  if abs(a) between 1e-150 and 1e150 and abs(b) between 1e-150 and 1e150 then return a / b; end if;
   if b = 0 then return null; end if;
   if a = 0 or abs(b) = 'Infinity' then return 0; end if;
   size := log(abs(a)) - log(abs(b));
