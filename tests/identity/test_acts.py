@@ -89,7 +89,7 @@ LATER = {
     "person.erased", "person.exported", "rule.changed", "settings.changed", "visibility.changed",
 }  # fmt: skip
 """Acts that have words already and no caller yet: what they tell of is not built."""
-WRITERS = {"note", "note_gathered", "record", "_note", "_note_role", "_factor"}
+WRITERS = {"note", "note_gathered", "record", "_note", "_note_role", "_record", "_factor"}
 
 
 def named_acts() -> set[str]:

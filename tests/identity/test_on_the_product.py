@@ -100,16 +100,21 @@ def test_from_the_command_line_to_the_second_factor_and_out_again(server: Server
         assert target(first.submit("/compte/deconnexion/")) == "/"
 
 
+def told(server: Server) -> int:
+    """How often the log warns that a code was used; other tests of this server use theirs."""
+    lines = server.log.read_text(encoding="utf-8").splitlines()
+    return sum("break_glass.used" in line and "warning" in line for line in lines)
+
+
 def test_a_printed_code_opens_once_and_loudly(server: Server, codes: list[str]) -> None:
     assert len(codes) == 10
     with Person(base_url=server.origin) as first, Person(base_url=server.origin) as second:
+        before = told(server)
         given = {"email": EMAIL, "password": PASSWORD, "code": codes[0]}
         assert target(first.submit("/secours/", **given)) == "/compte/"
         assert "Session de secours" in first.get("/compte/").text
         assert second.submit("/secours/", **given).status_code == 401
-    told = [line for line in server.tail(100_000).splitlines() if "break_glass.used" in line]
-    assert len(told) == 1
-    assert "warning" in told[0]
+    assert told(server) == before + 1
     assert EMAIL not in server.tail(100_000)
     assert codes[0] not in server.tail(100_000)
 

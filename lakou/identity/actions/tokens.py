@@ -88,10 +88,7 @@ def create_token(
         detail["datastreams"] = sorted(datastreams)
     if expires is not None:
         detail["expires"] = expires.isoformat()
-    where = None if organisation is None else organisation.pk
-    journal.record(
-        act="token.created", actor=actor, subject=name, organisation=where, detail=detail, address=address, now=at
-    )
+    _record("token.created", token, actor, address, at, detail)
     return NewToken(token, text)
 
 
@@ -127,7 +124,7 @@ def renew_token(
     token.epoch = _next_epoch()
     text = _give_secret(token)
     detail = {"overlap_s": int(overlap.total_seconds()), "was_revoked": was_revoked}
-    journal.record(act="token.rotated", actor=actor, subject=name, detail=detail, address=address, now=at)
+    _record("token.rotated", token, actor, address, at, detail)
     return NewToken(token, text)
 
 
@@ -140,7 +137,7 @@ def revoke_token(*, name: str, actor: Actor = SYSTEM, address: str | None = None
         token.previous_sha256, token.previous_until = "", None
         token.epoch = _next_epoch()
         token.save(update_fields=["revoked", "epoch", "previous_sha256", "previous_until"])
-        journal.record(act="token.revoked", actor=actor, subject=name, address=address, now=token.revoked)
+        _record("token.revoked", token, actor, address, token.revoked, {})
     return token
 
 
@@ -164,13 +161,27 @@ def give_token(
     token.epoch = _next_epoch()
     token.save(update_fields=["epoch"])
     detail = {"things": sorted(things), "datastreams": sorted(datastreams)}
-    journal.record(act="token.scoped", actor=actor, subject=name, detail=detail, address=address, now=now)
+    _record("token.scoped", token, actor, address, now, detail)
     return token
 
 
 def note_use(*, numbers: Collection[int], now: datetime) -> None:
     """Write down that these tokens were used lately; not a change of rights, so the epoch stays."""
     Token.objects.filter(pk__in=numbers).update(last_used=now)
+
+
+def _record(
+    act: str, token: Token, actor: Actor, address: str | None, now: datetime | None, detail: journal.Detail
+) -> None:
+    journal.record(
+        act=act,
+        actor=actor,
+        subject=token.name,
+        organisation=token.organisation_id,
+        detail=detail,
+        address=address,
+        now=now,
+    )
 
 
 def _locked(name: str) -> Token:
