@@ -104,6 +104,7 @@ def test_a_late_older_value_does_not_replace_the_latest(browser: Browser, site: 
 
 def test_a_silent_sensor_wakes_when_it_speaks_again(browser: Browser, site: Site) -> None:
     page = open_page(browser, f"{site.base}/poste")
+    expect(page.locator("[data-live-status]")).to_contain_text("en direct")
     row, marker = page.locator('[data-datastream="20"]'), page.locator('[data-marker="2"]')
     expect(row.locator(".health")).to_contain_text("silencieux")
     expect(marker).to_have_attribute("data-state", "silent")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +14,8 @@ from lakou.kernel.time import format_instant
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.sql.dialect import Statement
 from lakou.sensorthings.sql.rollups import DAY, HOUR
-from lakou.sensorthings.store import retention, soundness
+from lakou.sensorthings.store import retention, rolling, soundness
+from lakou.sensorthings.store.database import Lookup
 from lakou.sensorthings.store.retention import Keep, Retention
 from lakou.sensorthings.store.sqlite import SQLiteDatabase
 from tests.sensorthings import bodies
@@ -53,8 +55,23 @@ class Site:
             writer = self.caller.service._writer
             assert writer is not None
             self.caller.run(self._seal())
-        while not isinstance(database, SQLiteDatabase) and (database.beside() or 1) < 0.5:
-            pass
+        else:
+            self._roll_up()
+
+    def _roll_up(self) -> None:
+        """Until the rollups have read all of the log: an older transaction of the server may hold them up."""
+        database = self.caller.service._database
+        behind = (
+            "select count(*) from change c where not exists (select 1 from change_reader r where r.name = ?"
+            " and (c.transaction, c.seq) <= (r.transaction, r.seq))"
+        )
+        for _ in range(600):
+            while (database.beside() or 1) < 0.5:
+                pass
+            if Lookup(database, 5.0).rows(behind, (rolling.READER,)) == [(0,)]:
+                return
+            time.sleep(0.05)
+        raise AssertionError("the rollups do not come to rest")
 
     async def _seal(self) -> None:
         def work(session: Any) -> None:
