@@ -49,6 +49,8 @@ def two_workers(session: Session) -> None:
 def _pushed(session: Session, server: Server, entities: Dataset) -> None:
     with session.part("MQTT"):
         writing.mqtt(session, server, entities)
+    # What came in before is sealed, or rolled up, behind: that is not the cost of listeners.
+    growing.settle(session, server)
     with session.part("event stream"):
         streaming.live(session, server, entities)
 
