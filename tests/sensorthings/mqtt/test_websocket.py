@@ -103,7 +103,7 @@ def test_a_client_without_the_subprotocol_is_refused(server: Server, path: str) 
     assert caught.value.response.status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/", "/sta/v1.1/Things?$top=0", "/mqtt/", "/lieux/", "/healthz"])
+@pytest.mark.parametrize("path", ["/", "/sta/v1.1/Things?$top=0", "/mqtt/", "/poste", "/lieux/", "/healthz"])
 def test_nothing_else_upgrades(server: Server, path: str) -> None:
     with pytest.raises(InvalidStatus) as caught, connect(f"ws://127.0.0.1:{server.port}{path}", subprotocols=MQTT):
         pass
