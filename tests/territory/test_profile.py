@@ -25,6 +25,10 @@ def test_each_built_in_profile_reads_and_draws_inside_its_bounds(name: str) -> N
     assert "land" in {shape.kind for shape in profile.outline}
 
 
+def test_le_lamentin_is_drawn_with_its_commune() -> None:
+    assert {shape.kind for shape in load_profile("le-lamentin").outline} >= {"land", "commune"}
+
+
 def test_le_lamentin_keeps_the_time_of_martinique() -> None:
     profile = load_profile("le-lamentin")
     assert (profile.name, profile.region, profile.time_zone) == ("Le Lamentin", "Martinique", "America/Martinique")
