@@ -63,6 +63,25 @@ def test_bad_rows_are_said_in_their_place_and_the_others_stored(station: Caller)
     assert len(station.ids("Datastreams(1)/Observations")) == 2
 
 
+def test_a_row_with_a_value_that_no_store_can_keep_fails_alone(station: Caller) -> None:
+    values = ["1", "1e999", str(10**19), r'"\u0000"', "[" * 70 + "]" * 70, "2"]
+    rows = ",".join(f'["{time_of(n)}", {value}]' for n, value in enumerate(values))
+    body = f'[{{"Datastream":{{"@iot.id":1}},"components":["phenomenonTime","result"],"dataArray":[{rows}]}}]'
+    answer = station.call("POST", "CreateObservations", body.encode())
+    found = body_of(answer)
+    assert (answer.status, [text.startswith("error") for text in found]) == (201, [False, *[True] * 4, False])
+    assert ["/0/dataArray/1" in found[1], "/0/dataArray/2/1" in found[2]] == [True, True]
+    assert len(station.ids("Datastreams(1)/Observations")) == 2
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"\xc3\xa9", b"e"])
+def test_a_body_outside_ascii_is_read_whole(station: Caller, text: bytes) -> None:
+    body = b'[{"Datastream":{"@iot.id":1},"components":["result"],"dataArray":[[1],["' + text + b'"]]}]'
+    answer = station.call("POST", "CreateObservations", body)
+    assert answer.status == (400 if text == b"\xff" else 201)
+    assert len(station.ids("Datastreams(1)/Observations")) == (0 if text == b"\xff" else 2)
+
+
 def test_several_groups_and_kinds_of_datastream(station: Caller) -> None:
     multi = group(["result"], [[[1, 2]], [[1]], [3]], 2, "MultiDatastream")
     found = sent(station, [group(["result"], [[1]]), multi, group(["result"], [[1]], 99), group(["result"], [[1]], 2)])

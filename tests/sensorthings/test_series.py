@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lakou.kernel import jsontext
 from lakou.kernel.time import SECOND, format_instant, now
-from lakou.sensorthings import bulk, payload
+from lakou.sensorthings import bulk, data_array, payload
 from lakou.sensorthings import series as series_module
 from lakou.sensorthings.access import ADMIN
 from lakou.sensorthings.model import THING, ResultType
@@ -85,9 +85,9 @@ class Bench:
         """The outcomes, events and log of requests that share a commit."""
         session = Session(self.database.begin(exclusive=True), self.registry, exclusive=True)
         outcomes: list[Any] = [
-            bulk.slice_of(bulk._items(parts), ADMIN)(session)
+            bulk.slice_of(data_array.items(parts), ADMIN)(session)
             for groups in together
-            for parts in bulk._commits(bulk._groups(jsontext.encode(groups)), 2_000)
+            for parts in data_array.commits(data_array.groups(jsontext.encode(groups)), 2_000)
         ]
         session.finish()
         self.database.commit()
