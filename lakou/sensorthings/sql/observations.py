@@ -139,24 +139,26 @@ Source = tuple[str, list[str]]
 
 
 def current(writer: Writer, width: Width, bucket: str) -> list[str]:
-    """The conditions that a stored bucket tells the truth. On SQLite it always does."""
+    """The conditions that a stored bucket tells the truth. On SQLite it always does.
+
+    `not in`, for the few stale hours are then looked up in one table in memory, however many buckets are read.
+    """
     if writer.dialect.name == "sqlite":
         return []
-    same = f"s.datastream_id = {bucket}.datastream_id and {_stale_start(writer, width)} = {bucket}.start"
-    return [f"not exists (select 1 from rollup_stale s where {same})"]
+    return [_fresh(writer, width, f"{bucket}.datastream_id", f"{bucket}.start")]
 
 
-def unrolled(writer: Writer, width: Width, alias: str, bucket: str, cut: list[str]) -> list[Source]:
-    """The rows that rollups do not tell of, in parts that share none: those not rolled up yet, and those of the buckets
-    of `width` that meet `cut`, conditions on `bucket` (none is cut when there is no condition)."""
+def unrolled(writer: Writer, width: Width, alias: str, bucket: str, where: list[str], cut: list[str]) -> list[Source]:
+    """The rows that meet `where` and rollups do not tell of, in parts that share none: those not rolled up yet, and
+    those of the buckets of `width` that meet `cut`, conditions on `bucket` (none is cut without a condition)."""
     if writer.dialect.name == "sqlite":
-        found = [(f"hot_{name} {alias}", [unsealed(alias, name)]) for name in _HOT]
+        found = [(f"hot_{name} {alias}", [unsealed(alias, name), *where]) for name in _HOT]
         if cut:
             joined = (
                 f"{_inside('s', bucket, str(width.micros))} and (s.result_quality is null) = ({bucket}.quality = 0)"
             )
             source = f"{width.table} {bucket} cross join sealed s on {joined} where {conjunction(cut)}"
-            found.append((f"({_hidden()} from {source}) {alias}", []))
+            found.append((f"({_hidden()} from {source}) {alias}", where))
         return found
     length = f"interval '{width.micros} microseconds'"
     later = (
@@ -165,21 +167,34 @@ def unrolled(writer: Writer, width: Width, alias: str, bucket: str, cut: list[st
     )
     start = _stale_start(writer, width)
     own = writer.dialect.bucket(f"{alias}.time_start", str(width.micros))
-    fresh = (
-        f"not exists (select 1 from rollup_stale s where s.datastream_id = {alias}.datastream_id and {start} = {own})"
-    )
+    fresh = _fresh(writer, width, f"{alias}.datastream_id", own)
     stale = f"(select distinct s.datastream_id, {start} as start from rollup_stale s) {bucket}"
     found = [
-        (f"change c join observation {alias} on {alias}.id between c.first_id and c.last_id", [later, fresh]),
-        (f"{stale} join observation {alias} on {_inside(alias, bucket, length)}", []),
+        (
+            f"change c cross join {_each(alias, [f'{alias}.id between c.first_id and c.last_id', fresh, *where])}",
+            [later],
+        ),
+        (f"{stale} cross join {_each(alias, [_inside(alias, bucket, length), *where])}", []),
     ]
     if cut:
         rolled_up = f"not exists (select 1 from change c where {later} and {alias}.id between c.first_id and c.last_id)"
         quality = f"({alias}.result_quality is null) = ({bucket}.quality = 0)"
-        joined = f"{_inside(alias, bucket, length)} and {quality}"
-        parts = [*cut, *current(writer, width, bucket), rolled_up]
-        found.append((f"{width.table} {bucket} join observation {alias} on {joined}", parts))
+        inner = _each(alias, [_inside(alias, bucket, length), quality, rolled_up, *where])
+        found.append((f"{width.table} {bucket} cross join {inner}", [*cut, *current(writer, width, bucket)]))
     return found
+
+
+def _each(alias: str, where: list[str]) -> str:
+    """The rows that meet conditions on what stands before in a FROM item, looked for anew for each row of it.
+
+    Else PostgreSQL, which takes the change log for large, reads all Observations first to join them with nothing.
+    """
+    return f"lateral (select {alias}.* from observation {alias} where {conjunction(where)} offset 0) {alias}"
+
+
+def _fresh(writer: Writer, width: Width, stream: str, start: str) -> str:
+    stale = f"select s.datastream_id, {_stale_start(writer, width)} from rollup_stale s"
+    return f"({stream}, {start}) not in ({stale})"
 
 
 def _inside(alias: str, bucket: str, length: str) -> str:

@@ -147,10 +147,12 @@ def cut(writer: Writer, rolled: RolledPlan, width: Width, alias: str) -> list[st
     if rolled.since is not None:
         first = rolled.since - rolled.since % width.micros
         inside.append(f"{alias}.start >= {writer.bind(Type.INSTANT, first)}")
-        outside.append(f"{alias}.start < {writer.bind(Type.INSTANT, rolled.since)}")
+        if first < rolled.since:
+            outside.append(f"{alias}.start < {writer.bind(Type.INSTANT, rolled.since)}")
     if rolled.until is not None:
         inside.append(f"{alias}.start < {writer.bind(Type.INSTANT, rolled.until)}")
-        outside.append(f"{alias}.start > {writer.bind(Type.INSTANT, rolled.until - width.micros)}")
+        if rolled.until % width.micros:
+            outside.append(f"{alias}.start > {writer.bind(Type.INSTANT, rolled.until - width.micros)}")
     if rolled.ended is not None:
         outside.append(f"{alias}.time_end > {writer.bind(Type.INSTANT, rolled.ended)}")
     return [*inside, f"({' or '.join(outside)})"] if outside else []
@@ -174,8 +176,8 @@ def _from_rows(writer: Writer, plan: ApplyPlan, rolled: RolledPlan, width: Width
     bucket = writer.alias()
     cuts = cut(writer, rolled, width, bucket)
     cut_where = [*_of_set(writer, plan, rolled, bucket), *cuts] if cuts else []
-    sources = observations.unrolled(writer, width, alias, bucket, cut_where)
-    return [f"select {columns} from {source} where {conjunction([*more, *where])}" for source, more in sources]
+    sources = observations.unrolled(writer, width, alias, bucket, where, cut_where)
+    return [f"select {columns} from {source} where {conjunction(more)}" for source, more in sources]
 
 
 def _partial(writer: Writer, plan: ApplyPlan, width: Width, alias: str, needed: tuple[str, ...]) -> str:
