@@ -42,6 +42,11 @@ class Rows(Protocol):
 class Transaction(Rows, Protocol):
     """A transaction of the writer."""
 
+    @property
+    def finds_repeats(self) -> bool:
+        """Whether inserting finds the Observations that are stored already, for less than a question for each."""
+        ...
+
     def insert(self, table: str, values: dict[str, Any]) -> int:
         """Insert a row; its new id."""
         ...
@@ -63,9 +68,9 @@ class Transaction(Rows, Protocol):
         ...
 
     def add_series(self, feature_id: int, series: Series) -> range | None:
-        """Insert a series that comes after all that its Datastream has; its ids.
+        """Insert a series that comes after all that its Datastream has, at the latest with the next rows; its ids.
 
-        None where that cannot be relied on and the rows go one by one: another process may have stored some of them.
+        None where its rows have to go one by one: some of them are stored already.
         """
         ...
 

@@ -17,7 +17,7 @@ from lakou.sensorthings.payload import Reading, Ref, Tree
 from lakou.sensorthings.series import Series
 from lakou.sensorthings.sql.dialect import Micros
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
-from lakou.sensorthings.store.registry import Stream, current_location, shape_of
+from lakou.sensorthings.store.registry import KEEP_ALL, Stream, current_location, shape_of
 from lakou.sensorthings.store.session import ID, Session
 
 DIGEST = OBSERVATION_COLUMNS.index("digest")
@@ -65,7 +65,7 @@ def place(session: Session, principal: Principal, stream: Stream, reading: Readi
     digest, start = reading.digest, reading.time_start
     if start <= stream.latest and digest is not None:
         before = _replayed(session, stream, reading)
-        if before is None and stream.on_different != "keep-all":
+        if before is None and stream.on_different != KEEP_ALL:
             before = _different(session, stream, reading, at)
         if before is not None:
             session.repeats += 1
@@ -123,9 +123,10 @@ def _replayed(session: Session, stream: Stream, reading: Reading) -> int | None:
     if key in session.known:
         return session.known[key]
     tx = session.bare
-    for row in tx.observations_at(key[0], key[1]):
-        if row[DIGEST] == key[2]:
-            return int(row[ID])
+    if stream.is_resent or stream.on_different != KEEP_ALL or not tx.finds_repeats:
+        for row in tx.observations_at(key[0], key[1]):
+            if row[DIGEST] == key[2]:
+                return int(row[ID])
     if not stream.has_moved:
         return None
     rows = tx.rows(

@@ -13,7 +13,7 @@ import datetime
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
@@ -37,7 +37,7 @@ from lakou.sensorthings.store.database import (
     too_slow,
 )
 from lakou.sensorthings.store.postgres_connecting import BROKEN, SCHEMA, Connector
-from lakou.sensorthings.store.postgres_copy import packed
+from lakou.sensorthings.store.postgres_copy import packed, packed_series, whole
 from lakou.sensorthings.store.session import NeedsExclusive
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class PostgresDatabase:
         self._writer: psycopg.Connection[Any] | None = None
         self._beside = threading.Lock()
         self._roller: psycopg.Connection[Any] | None = None
-        self._ids: Iterator[int] = iter(())
+        self._ids = range(0)
         self._log: list[tuple[str, str, int, int]] = []
 
     # ── schema ──
@@ -198,7 +198,7 @@ class PostgresDatabase:
             writer = self._connector.open(*_WRITER)
             writer.execute("set synchronous_commit = on")
             writer.execute(_STAGING)
-            self._writer, self._ids = writer, iter(())
+            self._writer, self._ids = writer, range(0)
         self._log.clear()
         # One message of three statements, so that it is one round trip: the epoch is read once the lock is held.
         cursor = writer.execute(_ALONE if exclusive else _SHARED)
@@ -209,12 +209,15 @@ class PostgresDatabase:
 
     def take_id(self, connection: psycopg.Connection[Any]) -> int:
         """The next id of a block of the sequence, unique among all writers."""
-        taken = next(self._ids, None)
-        if taken is None:
+        return self.take_ids(connection, 1)[0]
+
+    def take_ids(self, connection: psycopg.Connection[Any], count: int) -> range:
+        """As many in a row, at most a block; what is left of the block before is dropped when it is too short."""
+        if len(self._ids) < count:
             row = connection.execute("select nextval('observation_id_seq')").fetchone()
             first = (row[0] - 1) * ID_BLOCK + 1 if row else 1
-            self._ids = iter(range(first, first + ID_BLOCK))
-            taken = next(self._ids)
+            self._ids = range(first, first + ID_BLOCK)
+        taken, self._ids = self._ids[:count], self._ids[count:]
         return taken
 
     def commit(self) -> None:
@@ -297,6 +300,8 @@ class PostgresDatabase:
 class PostgresTransaction:
     """See `database.Transaction`."""
 
+    finds_repeats = True
+
     def __init__(
         self, database: PostgresDatabase, connection: psycopg.Connection[Any], *, alone: bool = False, epoch: int = 0
     ) -> None:
@@ -305,6 +310,7 @@ class PostgresTransaction:
         self._connection = connection
         self._alone = alone
         self._epoch = epoch
+        self._series: list[bytes] = []
 
     def _execute(self, text: str, parameters: Any = None) -> list[Row]:
         with self._connection.cursor(binary=True) as cursor:
@@ -334,11 +340,17 @@ class PostgresTransaction:
     def take_id(self) -> int:
         return self._database.take_id(self._connection)
 
-    def add_series(self, feature_id: int, series: Series) -> None:
-        return None
+    def add_series(self, feature_id: int, series: Series) -> range | None:
+        # Another process may have stored some of it: then the copy fails, and the rows go one by one, alone.
+        if self._alone or len(series) > ID_BLOCK:
+            return None
+        ids = self._database.take_ids(self._connection, len(series))
+        self._series.append(packed_series(feature_id, ids, series))
+        return ids
 
     def add_observations(self, rows: list[list[Any]]) -> list[tuple[int, int]]:
-        data = packed(rows)
+        data = whole([*self._series, *packed(rows)])
+        self._series.clear()
         if not self._alone:
             try:
                 with self._connection.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -413,6 +425,7 @@ class PostgresTransaction:
         self._connection.execute("release savepoint job")
 
     def undo(self) -> None:
+        self._series.clear()
         self._connection.execute("rollback to savepoint job")
 
     def log(self, entries: Iterable[tuple[str, str, int, int]]) -> None:

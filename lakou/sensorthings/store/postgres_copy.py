@@ -6,9 +6,10 @@ Source: PostgreSQL documentation, COPY, "Binary Format"; timestamptz is microsec
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from lakou.sensorthings.series import Series
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, TIME_COLUMNS
 
 EPOCH_2000 = 946_684_800_000_000
@@ -40,6 +41,7 @@ _COLUMNS = tuple(_PACKERS[name] for name in OBSERVATION_COLUMNS)
 
 # The usual row: a time, a number, a digest, and nothing else that may be left out.
 _usual = struct.Struct(">h" + "iq" * 3 + "i" * 4 + "ihid" + "i" * 5 + "iqiq").pack
+_of_series = struct.Struct(">h" + "iq" * 3 + "i" * 4 + "ihid" + "i" * 5 + "iqid").pack
 _FIRST = OBSERVATION_COLUMNS.index("time_end")
 _TYPE = OBSERVATION_COLUMNS.index("result_type")
 _AFTER = OBSERVATION_COLUMNS.index("result_boolean")
@@ -48,9 +50,28 @@ _NONE_FIRST = [None] * (_TYPE - _FIRST)
 _NONE_AFTER = [None] * (_FEATURE - _AFTER)
 
 
-def packed(rows: Sequence[list[Any]]) -> bytes:
-    """Rows of OBSERVATION_COLUMNS, times in micros since 1970, as the whole input of a binary COPY."""
-    parts = [_HEAD]
+def whole(parts: Iterable[bytes]) -> bytes:
+    """Packed rows as the whole input of a binary COPY."""
+    return b"".join((_HEAD, *parts, _TAIL))
+
+
+def packed_series(feature_id: int, ids: range, series: Series) -> bytes:
+    """The rows of a series. A number is its own digest: `bits` of it are the same eight bytes."""
+    stream_id = series.stream_id
+    return b"".join(
+        [
+            _of_series(
+                16, 8, stream_id, 8, start - EPOCH_2000, 8, id_, -1, -1, -1, -1, 2, type_, 8, number,
+                -1, -1, -1, -1, -1, 8, feature_id, 8, number + 0.0,
+            )
+            for start, id_, type_, number in zip(series.times, ids, series.types, series.numbers, strict=True)
+        ]
+    )  # fmt: skip
+
+
+def packed(rows: Sequence[list[Any]]) -> list[bytes]:
+    """Rows of OBSERVATION_COLUMNS, times in micros since 1970."""
+    parts: list[bytes] = []
     for row in rows:
         stream_id, start, id_, *_, number, _, _, _, _, _, feature_id, digest = row
         if (
@@ -68,5 +89,4 @@ def packed(rows: Sequence[list[Any]]) -> bytes:
         else:
             parts.append(_COUNT)
             parts += [_NULL if v is None else pack(v) for pack, v in zip(_COLUMNS, row, strict=True)]
-    parts.append(_TAIL)
-    return b"".join(parts)
+    return parts

@@ -13,6 +13,7 @@ from lakou.sensorthings.payload import GEOJSON
 from lakou.sensorthings.store.database import Rows, Transaction
 
 NEVER = -(2**63)
+KEEP_ALL = "keep-all"
 
 
 class Stream(msgspec.Struct):
@@ -20,7 +21,8 @@ class Stream(msgspec.Struct):
 
     `members` is the number of ObservedProperties of a MultiDatastream (0 for a Datastream). `latest` is the
     highest time seen: above it nothing can be a replay. `feature` is the generated FeatureOfInterest of the
-    Thing's present Location, once known.
+    Thing's present Location, once known. `is_resent` when some of what came was stored already: what reaches back is
+    then looked for before it is inserted.
     """
 
     id: int
@@ -32,6 +34,7 @@ class Stream(msgspec.Struct):
     latest: int
     has_moved: bool
     feature: int | None = None
+    is_resent: bool = False
 
 
 class Registry:
@@ -75,7 +78,7 @@ def _load(tx: Transaction, id_: int) -> Stream | None:
         thing_id,
         scope_id,
         owner_id,
-        on_different or "keep-all",
+        on_different or KEEP_ALL,
         highest,
         moved is not None,
     )
@@ -90,7 +93,7 @@ def known_streams(rows: Rows, ids: list[int]) -> dict[int, Stream]:
         (rows.dialect.encode_set(ids),),
     )
     return {
-        id_: Stream(id_, members if multi else 0, thing_id, scope_id, owner_id, policy or "keep-all", NEVER, False)
+        id_: Stream(id_, members if multi else 0, thing_id, scope_id, owner_id, policy or KEEP_ALL, NEVER, False)
         for id_, multi, thing_id, scope_id, owner_id, policy, members in found
     }
 

@@ -132,6 +132,7 @@ class Session:
         self.entries: list[Entry] = []
         self.touched = False
         self._gathered: list[Observed] = []
+        self._has_series = False
         self._pairs: list[tuple[int, int]] = []
         self.known: dict[tuple[int, int, int], int] = {}
         self.replayed: dict[int, int] = {}
@@ -141,7 +142,7 @@ class Session:
     @property
     def tx(self) -> Transaction:
         """The transaction, with every gathered Observation inserted."""
-        if self._gathered:
+        if self._gathered or self._has_series:
             self.flush()
         return self._tx
 
@@ -170,10 +171,14 @@ class Session:
         self._gathered.append((stream, row))
 
     def insert_series(self, stream: Stream, feature_id: int, series: Series) -> range | None:
-        """Insert a series, none of which is stored yet; its ids. None where its rows have to go one by one."""
-        self.flush()
+        """Insert a series, or gather it; its ids. None where its rows have to go one by one."""
+        if self._gathered:
+            if self._tx.finds_repeats:
+                return None  # each insert is a round trip
+            self.flush()
         ids = self._tx.add_series(feature_id, series)
         if ids is not None:
+            self._has_series = True
             self.written.append(Placed(stream, feature_id, ids, series))
             self.log.append(("create", "Observation", ids[0], ids[-1]))
         return ids
@@ -197,9 +202,16 @@ class Session:
                 [id_ for pair in some for id_ in pair],
             )
         self._pairs.clear()
-        there = dict(self._tx.add_observations([row for _, row in gathered])) if gathered else {}
+        there = {}
+        if gathered or self._has_series:
+            there = dict(self._tx.add_observations([row for _, row in gathered]))
+            self._has_series = False
         self.replayed.update(there)
-        new = [o for o in gathered if o[1][ID] not in there] if there else gathered
+        new = gathered
+        if there:
+            new = [o for o in gathered if o[1][ID] not in there]
+            for stream, row in gathered:
+                stream.is_resent = stream.is_resent or row[ID] in there
         self.written.extend(new)
         self.log.extend(("create", "Observation", first, last) for first, last in _ranges([row[ID] for _, row in new]))
 
@@ -222,7 +234,7 @@ class Session:
 
     def finish(self) -> None:
         """Write what is left and the change log, before the commit."""
-        if self._gathered or self._pairs:
+        if self._gathered or self._pairs or self._has_series:
             self.flush()
         if self.log:
             self.log = _joined(self.log)
@@ -244,7 +256,7 @@ class Session:
 
     def undo(self, mark: Mark) -> None:
         """Back to the mark; what was remembered since is forgotten."""
-        self._gathered, self._pairs = [], []
+        self._gathered, self._pairs, self._has_series = [], [], False
         del self.written[mark.written :], self.changed[mark.changed :], self.log[mark.log :]
         self.touched = mark.touched
         self.known.clear()

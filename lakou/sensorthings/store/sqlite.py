@@ -240,6 +240,8 @@ def _checkpoint(connection: apsw.Connection) -> int:
 class SQLiteTransaction:
     """See `database.Transaction`."""
 
+    finds_repeats = False
+
     def __init__(self, database: SQLiteDatabase, connection: apsw.Connection, tiers: Tiers) -> None:
         self.dialect = database.dialect
         self.take_id = database.take_id
