@@ -29,8 +29,8 @@ class _MicrosLoader(Loader):
     format = Format.BINARY
 
     def load(self, data: Buffer) -> int:
-        (found,) = _unpack(data)
-        return int(found) + EPOCH_2000
+        found: int = _unpack(data)[0] + EPOCH_2000
+        return found
 
 
 def register(connection: psycopg.Connection[Any]) -> None:
