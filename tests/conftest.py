@@ -27,6 +27,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, said in report.user_properties:
+            if name == "matrix":
+                terminalreporter.write_line(f"Matrix of rights on {said}")
     if POSTGRES_URL is None:
         terminalreporter.write_sep("!", "PostgreSQL was NOT tested: set LAKOU_TEST_POSTGRES", red=True, bold=True)
 

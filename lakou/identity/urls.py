@@ -16,6 +16,7 @@ from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from django.urls import URLPattern, include, path, re_path
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 from django.views.generic import RedirectView
 
 from lakou.identity.views import account as own
@@ -23,8 +24,12 @@ from lakou.identity.views import administration, entrance, organisations
 
 
 def _allauth(route: str, view: Callable[..., Any], name: str) -> URLPattern:
-    """One of allauth's views under /compte/; no cache keeps what it shows."""
-    return path(f"compte/{route}", never_cache(view), name=name)
+    """One of allauth's views under /compte/; no cache keeps what it shows, and PUT is no other word for POST."""
+    return path(f"compte/{route}", _form(view), name=name)
+
+
+def _form(view: Callable[..., Any]) -> Callable[..., Any]:
+    return require_http_methods(["GET", "HEAD", "POST"])(never_cache(view))
 
 
 _own = [
@@ -68,7 +73,7 @@ urlpatterns = [
     _allauth("mot-de-passe/oublie/envoye/", account.password_reset_done, "account_reset_password_done"),
     re_path(  # the key holds a hyphen too
         r"^compte/mot-de-passe/nouveau/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)/$",
-        never_cache(account.password_reset_from_key),
+        _form(account.password_reset_from_key),
         name="account_reset_password_from_key",
     ),
     _allauth(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -292,15 +292,12 @@ class Service:
                 return await self._read(request)
             case "OPTIONS":
                 return empty(204, [(b"allow", b"GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS")])
-            case "POST" if path in ("$batch", "%24batch"):
-                return await batch.answer(self, request)
-            case "POST" if path == "CreateObservations":
-                check_writer(request.principal)
-                return await bulk.create_observations(request, self.submitter(), self.limits)
+            case "POST" if (act := ACTIONS.get(path)) is not None:
+                return await act(self, request)
             case "POST" if request.media_type in ("application/x-ndjson", "application/ndjson"):
                 return await self._ndjson(request)
             case "POST" | "PATCH" | "PUT" | "DELETE":
-                if path in ("CreateObservations", "$batch"):
+                if path in ACTIONS:
                     raise not_allowed(f"{request.method} is not possible here", "POST")
                 if not path:
                     raise not_allowed(f"{request.method} is not possible here", "GET, HEAD")
@@ -365,5 +362,17 @@ class Service:
             raise BadRequest("Lines go to Observations or to a Datastream's", place="path", code="ndjson")
         return await bulk.ndjson(request, stream_id, multi=multi, submit=self.submitter(), limits=self.limits)
 
+
+async def _create_observations(service: Service, request: Request) -> Answer:
+    check_writer(request.principal)
+    return await bulk.create_observations(request, service.submitter(), service.limits)
+
+
+ACTIONS: dict[str, Callable[[Service, Request], Awaitable[Answer]]] = {
+    "$batch": batch.answer,
+    "%24batch": batch.answer,
+    "CreateObservations": _create_observations,
+}
+"""What is posted to beside the sets."""
 
 __all__ = ["Answer", "Service", "ServiceConfig"]

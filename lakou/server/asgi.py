@@ -11,7 +11,7 @@ import contextlib
 import gc
 import shutil
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import structlog
 from django.core.handlers.asgi import ASGIHandler
@@ -36,11 +36,30 @@ from lakou.web import service_access
 
 DATA_PREFIX = "/sta/v1.1"
 STATE = frozenset({"/healthz", "/readyz", "/metrics", "/api/openapi.json"})
+WEBSOCKET = "/mqtt"
 PLANES: dict[bytes, readiness.Plane] = {b"for=data": "data", b"for=civic": "civic"}
 MAX_CIVIC_BODY = 16 * 1024 * 1024
 COLLECT_AFTER = 20_000
 
 log = structlog.get_logger(__name__)
+
+
+class Route(NamedTuple):
+    """A path, or with a final slash all that lie below it; the part that answers there; the role that serves it."""
+
+    path: str
+    part: str
+    role: str
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(f"{DATA_PREFIX}/", "sensorthings", "data"),
+    Route(DATA_PREFIX, "sensorthings", "data"),
+    Route("/live", "live", "data"),
+    *(Route(path, "state", "all") for path in sorted(STATE)),
+    Route("/static/", "static", "civic"),
+)
+"""What is answered beside Django, which has all other paths."""
 
 
 class Dispatcher:
@@ -59,6 +78,16 @@ class Dispatcher:
         self._sizes: list[metrics.Sample] = []
         self.metrics.add(service.figures)
         self.metrics.add(self._own_figures)
+        parts: dict[str, Application] = {
+            "sensorthings": service,
+            "live": service.live,
+            "state": self._state,
+            "static": self._static,
+        }
+        served = [route for route in ROUTES if "all" in (route.role, config.role) or route.role == config.role]
+        self._below = [(route.path, (route.part, parts[route.part])) for route in served if route.path[-1] == "/"]
+        self._at = {route.path: (route.part, parts[route.part]) for route in served if route.path[-1] != "/"}
+        self._elsewhere = ("elsewhere", _elsewhere) if config.role == "data" else ("pages", self._pages)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3.0: `http`, `lifespan`, and `websocket` for MQTT; any other websocket is closed."""
@@ -69,7 +98,7 @@ class Dispatcher:
             await self._watch.run(part, application, scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "websocket" and scope["path"] == "/mqtt" and self._config.role != "civic":
+        elif scope["type"] == "websocket" and scope["path"] == WEBSOCKET and self._config.role != "civic":
             if self._proxies:
                 self._proxies.settle(scope)
             seen = {**scope, "scheme": "https" if scope["scheme"] == "wss" else "http"}
@@ -80,18 +109,10 @@ class Dispatcher:
 
     def _part(self, path: str) -> tuple[str, Application]:
         """The part of the application that answers a path, with the name under which it is counted."""
-        data_plane = self._config.role != "civic"
-        if path.startswith(DATA_PREFIX) and path[len(DATA_PREFIX) :][:1] in ("", "/") and data_plane:
-            return "sensorthings", self._service
-        if path == "/live" and data_plane:
-            return "live", self._service.live
-        if path in STATE:
-            return "state", self._state
-        if self._config.role == "data":
-            return "elsewhere", _elsewhere
-        if path.startswith("/static/"):
-            return "static", self._static
-        return "pages", self._pages
+        for before, part in self._below:
+            if path.startswith(before):
+                return part
+        return self._at.get(path, self._elsewhere)
 
     async def _state(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What machines ask about this process: life, readiness, figures, and the description of its API."""

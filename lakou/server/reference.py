@@ -210,14 +210,26 @@ def rights_page() -> str:
     parts.extend(f"| {role.replace('_', ' ')} | {_cell(words)} |" for role, words in ROLE_WORDS.items())
     parts.append("\n## Every endpoint and what each role is answered\n")
     parts.append(
-        "`{public}` and `{restricted}` are entities that `device` has made. People hold their role in the organisation "
-        "of the site and have shown a second factor; `foreign` is the administrator of another organisation, `other` a "
-        "device of another one, `scoped` a token that was given the public Datastream, `forged` no token at all. For "
-        "MQTT the cells are reason codes.\n"
+        f"{len(ENDPOINTS)} endpoints × {len(COLUMNS)} columns = {len(ENDPOINTS) * len(COLUMNS):,} cells; "
+        "[every one is asked of the running product](matrix.md). Endpoints that answer alike stand together.\n"
+    )
+    parts.append(
+        "`{public}` and `{restricted}` are entities that `device` has made, `{property}` each of their properties. "
+        "People hold their role in the organisation of the site and have shown a second factor; `foreign` is the "
+        "administrator of another organisation, `other` a device of another one, `scoped` a token that was given the "
+        "public Datastream, `forged` no token, or none any more. CONNECT, PUBLISH, SUBSCRIBE and UNSUBSCRIBE are MQTT, "
+        "their cells reason codes. FIND says whether the entity is found in the set, HEAR whether the subscriber is "
+        "told: 1 or 0.\n"
     )
     names = " | ".join(column.replace("_", " ") for column in COLUMNS)
     parts.append(f"| endpoint | {names} |\n|---|{'---|' * len(COLUMNS)}")
-    parts.extend(f"| `{one.method} {one.path}` | {' | '.join(map(str, one.statuses))} |" for one in ENDPOINTS)
+    alike: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for one in ENDPOINTS:
+        form = f" ({one.form})" if one.form else ""
+        alike.setdefault((one.method, one.statuses), []).append(f"`{one.method} {one.path}`{form}")
+    parts.extend(
+        f"| {'<br>'.join(names)} | {' | '.join(map(str, statuses))} |" for (_, statuses), names in alike.items()
+    )
     return "\n".join(parts) + "\n"
 
 

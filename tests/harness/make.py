@@ -34,6 +34,11 @@ def unique(word: str = "x") -> str:
     return f"{word}-{_RUN}{os.getpid():x}-{next(_NUMBERS)}"
 
 
+def is_unique(text: str) -> bool:
+    """Whether a text is such a name."""
+    return f"-{_RUN}{os.getpid():x}-" in text
+
+
 def point(x: float = -61.0, y: float = 14.6) -> Entity:
     return {"type": "Point", "coordinates": [x, y]}
 

@@ -7,12 +7,17 @@ what was acknowledged: `python -m tests.harness.mqtt --port 1883 --token-name NA
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from lakou.sensorthings.mqtt import packets
 from lakou.sensorthings.mqtt.packets import V5, Ack, Connack, Connect, Packet, Publish, Suback, Subscribe, Wish
@@ -103,6 +108,54 @@ class Wire:
     def next_id(self) -> int:
         self.last_id = self.last_id % 0xFFFF + 1
         return self.last_id
+
+
+class WebSocketWire(Wire):
+    """The same over a WebSocket at `/mqtt` of the HTTP port; `headers` go with its handshake."""
+
+    def __init__(self, port: int, version: int = V5, headers: Mapping[str, str] | None = None) -> None:
+        self.version = version
+        self._buffer = b""
+        self.last_id = 0
+        self.socket = cast(socket.socket, _OverWebSocket(port, headers or {}))
+
+
+class _OverWebSocket:
+    """What `Wire` needs of a socket."""
+
+    def __init__(self, port: int, headers: Mapping[str, str]) -> None:
+        self._timeout_s = TIMEOUT_S
+        self._opening = connect(
+            f"ws://127.0.0.1:{port}/mqtt", subprotocols=[Subprotocol("mqtt")], additional_headers=headers,
+            compression=None, open_timeout=TIMEOUT_S, close_timeout=1,
+        )  # fmt: skip
+        self._websocket = self._opening.__enter__()
+
+    def sendall(self, data: bytes) -> None:
+        with _ended():
+            self._websocket.send(data)
+
+    def recv(self, size: int) -> bytes:
+        try:
+            found = self._websocket.recv(self._timeout_s)
+        except ConnectionClosed:
+            return b""
+        return found if isinstance(found, bytes) else b""
+
+    def settimeout(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+
+    def close(self) -> None:
+        self._opening.__exit__(None, None, None)
+
+
+@contextlib.contextmanager
+def _ended() -> Iterator[None]:
+    """A closed WebSocket is a closed connection."""
+    try:
+        yield
+    except ConnectionClosed as error:
+        raise ConnectionError from error
 
 
 def publisher(
