@@ -1,7 +1,8 @@
 """A backup under load: what was acknowledged before it began is in it, once, and nothing is half.
 
-Writers send data arrays at a steady rate and one more sends single Observations, whose latencies are told apart for
-before and during the backup. Run by hand:
+Writers send data arrays at a steady rate and one more sends single Observations: before the backup, during it and
+after it. What is asked of the writers during the backup is a share of what they had beside it in the same run, so that
+a slow machine asks less of itself. Run by hand:
 
     python -m tests.torture.backup --rate 5000 --rows 5000000
 """
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,43 +32,104 @@ from tests.harness.server import Server, fresh_database, running
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 WRITERS = 4
 ARRAY_ROWS = 100
+RATE_KEPT = 0.5
+"""Rows a second during the backup, at least this share of the lower of before and after."""
+P99_TIMES = 20.0
+"""The p99 of the answers during the backup, at most so many times the higher of before and after."""
+WAIT_SHARE = 0.5
+"""No answer takes this share of the backup: who waits for all of a copy is held up by it, however fast the copy."""
 
 
 @dataclass
 class Ledger:
-    """What one writer of one Datastream got acknowledged: (monotonic instant of the answer, numbers)."""
+    """What one writer of one Datastream got acknowledged: (monotonic instants of request and answer, numbers)."""
 
     stream: int
-    answers: list[tuple[float, int, int]] = field(default_factory=list)
-    latencies: list[tuple[float, float]] = field(default_factory=list)
+    answers: list[tuple[float, float, int, int]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     def acknowledged_before(self, instant: float) -> set[int]:
-        return {n for at, first, last in self.answers if at < instant for n in range(first, last)}
+        return {n for _, at, first, last in self.answers if at < instant for n in range(first, last)}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of the run: its length in seconds, rows a second, and how long answers took, in milliseconds."""
+
+    length_s: float = 0.0
+    rate: float = 0.0
+    answers: int = 0
+    p99_ms: float = 0.0
+    slowest_ms: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.rate:.0f} obs/s, p99 {self.p99_ms:.1f} ms, slowest {self.slowest_ms:.1f} ms"
+
+
+def stretch(ledgers: Iterable[Ledger], began: float, ended: float, *, touching: bool = False) -> Stretch:
+    """What the writers saw between two instants: how long requests took that began and ended there, or, `touching`, all
+    for which somebody waited then.
+    """
+    answers = [answer for ledger in ledgers for answer in ledger.answers]
+    rows = sum(last - first for _, done, first, last in answers if began <= done < ended)
+    took = sorted(
+        (done - sent) * 1000
+        for sent, done, _, _ in answers
+        if (sent < ended and done >= began if touching else began <= sent and done < ended)
+    )
+    if not took:
+        return Stretch(ended - began)
+    return Stretch(ended - began, rows / (ended - began), len(took), took[int(len(took) * 0.99)], took[-1])
 
 
 @dataclass
 class Report:
-    """What was found. Latencies in milliseconds, sizes in bytes."""
+    """What was found. Sizes in bytes."""
 
-    rate: float = 0.0
+    before: Stretch = Stretch()
+    during: Stretch = Stretch()
+    after: Stretch = Stretch()
     acknowledged: int = 0
     lost: int = 0
     doubled: int = 0
     strangers: int = 0
     half: int = 0
     refused: list[str] = field(default_factory=list)
-    backup_s: float = 0.0
     archive_bytes: int = 0
     log_bytes_before: int = 0
     log_bytes_most: int = 0
-    p99_before_ms: float = 0.0
-    p99_during_ms: float = 0.0
-    during: int = 0
+
+    def held_up(self) -> list[str]:
+        """How the backup held the writers up, in words; empty when it did not."""
+        found = []
+        beside_rate = min(self.before.rate, self.after.rate)
+        beside_ms = max(self.before.p99_ms, self.after.p99_ms)
+        if not self.before.answers or not self.after.answers:
+            found.append("nothing was acknowledged beside the backup: there is nothing to compare with")
+        if self.during.rate < RATE_KEPT * beside_rate or not self.during.answers:
+            found.append(f"{self.during.rate:.0f} rows a second during the backup, {beside_rate:.0f} beside it")
+        if self.during.p99_ms > P99_TIMES * beside_ms:
+            found.append(f"p99 {self.during.p99_ms:.1f} ms during the backup, {beside_ms:.1f} ms beside it")
+        if self.during.slowest_ms > WAIT_SHARE * self.during.length_s * 1000:
+            found.append(f"an answer took {self.during.slowest_ms:.0f} ms of {self.during.length_s * 1000:.0f}")
+        return found
+
+    @property
+    def whole(self) -> bool:
+        """Whether the restored copy holds all of what it must, once, and nothing half."""
+        return self.acknowledged > 0 and not (self.lost or self.doubled or self.strangers or self.half or self.refused)
 
     @property
     def passed(self) -> bool:
-        return self.acknowledged > 0 and not (self.lost or self.doubled or self.strangers or self.half or self.refused)
+        return self.whole and not self.held_up()
+
+
+def compare(report: Report, ledgers: Iterable[Ledger], instants: tuple[float, float, float, float]) -> None:
+    """Fill in what the writers saw before, during and after a backup: `instants` begin and end the three."""
+    one, two, three, four = instants
+    report.before = stretch(ledgers, one, two)
+    report.during = stretch(ledgers, two, three, touching=True)
+    report.after = stretch(ledgers, three, four)
 
 
 def _time(number: int) -> str:
@@ -99,8 +162,7 @@ def _write(server: Server, ledger: Ledger, stop: threading.Event, rate: float, r
             if answer.status_code != 201 or "error" in answer.text[:200].lower():
                 ledger.refused.append(f"{answer.status_code} {answer.text[:200]}")
                 continue
-            ledger.answers.append((done, number, number + rows))
-            ledger.latencies.append((sent, (done - sent) * 1000))
+            ledger.answers.append((sent, done, number, number + rows))
             number += rows
 
 
@@ -126,12 +188,8 @@ def _log_size(server: Server) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _p99(values: list[float]) -> float:
-    return sorted(values)[int(len(values) * 0.99)] if values else 0.0
-
-
 def run(server: Server, rate: float, seconds: float, *, prefill: int = 0, superuser_url: str | None = None) -> Report:
-    """Load a started server for `seconds` before a backup and during it, restore it, count."""
+    """Load a started server for `seconds` before a backup, during it and `seconds` after it; restore it, count."""
     api = Api(server.base, server.token)
     thing = api.create("Things", make.station(Datastreams=[make.datastream() for _ in range(WRITERS + 2)]))
     streams = [stream["@iot.id"] for stream in api.value(f"Things({key(thing)})/Datastreams")]
@@ -163,23 +221,20 @@ def run(server: Server, rate: float, seconds: float, *, prefill: int = 0, superu
     try:
         made = command(server, "backup", str(parent), *place(server))
         backup_ended = time.monotonic()
+        time.sleep(seconds)
+        stopped = time.monotonic()
     finally:
         stop.set()
         watching.set()
         for thread in (*threads, watcher):
             thread.join()
-    stopped = time.monotonic()
     if made.returncode != 0:
         report.refused.append(made.stderr[-500:])
         return report
     archive = Path(made.stdout.strip().splitlines()[-1])
-    report.backup_s = backup_ended - backup_began
     report.archive_bytes = sum(path.stat().st_size for path in archive.iterdir())
-    report.rate = sum(last - first for ledger in ledgers for _, first, last in ledger.answers) / (stopped - began)
-    singles = ledgers[-1].latencies
-    report.p99_before_ms = _p99([took for at, took in singles if began + 0.5 < at < backup_began])
-    during = [took for at, took in singles if backup_began <= at < backup_ended]
-    report.p99_during_ms, report.during = _p99(during), len(during)
+    # The first requests open connections.
+    compare(report, ledgers, (began + min(0.5, seconds / 3), backup_began, backup_ended, stopped))
     for ledger in ledgers:
         report.refused += ledger.refused
     _restore_and_count(server, archive, ledgers, backup_began, report, superuser_url)
@@ -212,7 +267,7 @@ def _count(restored: Server, archive: Path, token: str, ledgers: list[Ledger], b
             items = api.items(f"Datastreams({ledger.stream})/Observations", select="result,phenomenonTime", top=5000)
             stored = Counter((item["phenomenonTime"].replace(".000Z", "Z"), item["result"]) for item in items)
             before = ledger.acknowledged_before(began)
-            ever = {n for _, first, last in ledger.answers for n in range(first, last)}
+            ever = {n for _, _, first, last in ledger.answers for n in range(first, last)}
             report.acknowledged += len(before)
             report.lost += sum(1 for number in before if (_time(number), number) not in stored)
             report.doubled += sum(count - 1 for count in stored.values())
@@ -228,18 +283,18 @@ def _count(restored: Server, archive: Path, token: str, ledgers: list[Ledger], b
 def told(report: Report) -> str:
     """One line of figures."""
     return (
-        f"{report.rate:.0f} obs/s; backup of {report.archive_bytes / 2**20:.1f} MiB in {report.backup_s:.2f} s; "
-        f"single POST p99 {report.p99_before_ms:.1f} ms before, {report.p99_during_ms:.1f} ms during "
-        f"({report.during} requests); log {report.log_bytes_before / 2**20:.1f} MiB before, at most "
-        f"{report.log_bytes_most / 2**20:.1f} during; {report.acknowledged} acknowledged before, {report.lost} lost, "
-        f"{report.doubled} doubled, {report.strangers} unknown, {report.half} half, {len(report.refused)} refused"
+        f"before {report.before}; during {report.during}; after {report.after}; backup of "
+        f"{report.archive_bytes / 2**20:.1f} MiB in {report.during.length_s:.2f} s; "
+        f"log {report.log_bytes_before / 2**20:.1f} MiB before, at most {report.log_bytes_most / 2**20:.1f} during; "
+        f"{report.acknowledged} acknowledged before it, {report.lost} lost, {report.doubled} doubled, "
+        f"{report.strangers} unknown, {report.half} half, {len(report.refused)} refused"
     )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=5000)
-    parser.add_argument("--seconds", type=float, default=10, help="of load before the backup begins")
+    parser.add_argument("--seconds", type=float, default=10, help="of load before the backup and after it")
     parser.add_argument("--rows", type=int, default=0, help="Observations stored before the load")
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     options = parser.parse_args()
@@ -247,7 +302,7 @@ def main() -> int:
     with running(options.database, superuser) as server:
         report = run(server, options.rate, options.seconds, prefill=options.rows, superuser_url=superuser)
     print(told(report))
-    for line in report.refused[:10]:
+    for line in (*report.held_up(), *report.refused[:10]):
         print(line)
     return 0 if report.passed else 1
 
