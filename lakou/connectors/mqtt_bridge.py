@@ -48,6 +48,8 @@ META = Meta(
     options={
         "NAME.host, NAME.port": "the broker; the port is 8883 with TLS, 1883 without",
         "NAME.tls": "true or false (default: true, except for a broker on this machine)",
+        "NAME.ca_file": "certificate of the authority that signed the broker's (default: those of the system)",
+        "NAME.certificate_file, NAME.key_file": "our own certificate with its chain, for a broker that asks for one",
         "NAME.user, NAME.password_file, NAME.password_env": "who we are; the password stands in a file or a variable",
         "NAME.client_id": "name of our session at the broker (default `lakou-NAME`); one session, one name",
         "NAME.protocol": '"5" (default) or "3.1.1"',
@@ -58,6 +60,7 @@ META = Meta(
 
 Format = Literal["sensorthings", "json", "lorawan"]
 ARRIVAL = "arrival"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _STREAM = re.compile(r"(?:Multi)?Datastreams\((\d{1,18})\)")
 _SLUG = re.compile(r"[^A-Za-z0-9._-]+")
@@ -95,6 +98,8 @@ class Bridge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int | None = None
     tls: bool | None = None
     ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
     user: str | None = None
     password_file: str | None = None
     password_env: str | None = None
@@ -103,6 +108,19 @@ class Bridge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_flight: int = 100
     enabled: bool = True
     name: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it stands in `lakou.toml`."""
+        return f"connectors.mqtt_bridge.{self.name}"
+
+
+def uses_tls(bridge: Bridge) -> bool:
+    return bridge.host not in LOOPBACK if bridge.tls is None else bridge.tls
+
+
+def port_of(bridge: Bridge) -> int:
+    return bridge.port or (8883 if uses_tls(bridge) else 1883)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +147,10 @@ def _bridge(name: str, table: Json) -> Bridge:
         raise _wrong(name, f"cannot be used: {error}", "See docs/how-to/bridge-a-broker.md.") from None
     if not found.topics or not 1 <= found.in_flight <= 1000:
         raise _wrong(name, "needs topics, and in_flight from 1 to 1000", "See docs/how-to/bridge-a-broker.md.")
+    if found.key_file and not found.certificate_file:
+        raise _wrong(f"{name}.key_file", "needs a certificate_file", "The certificate that belongs to this key.")
+    if (found.ca_file or found.certificate_file) and not uses_tls(found):
+        raise _wrong(f"{name}.tls", "is off, and certificates are for TLS", "Set tls = true, or leave them out.")
     for number, rule in enumerate(found.topics):
         _check_rule(f"{name}.topics[{number}]", rule)
     return found

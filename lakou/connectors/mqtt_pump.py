@@ -21,7 +21,7 @@ from lakou.connectors.mqtt_bridge import META, Bridge, Direct, meaning
 from lakou.connectors.mqtt_session import MAX_PAYLOAD, Message, Session
 from lakou.connectors.running import RunResult
 from lakou.connectors.scheduler import Register
-from lakou.kernel.errors import BadRequest, LakouError, TooLarge, TooManyRequests, Unavailable
+from lakou.kernel.errors import LakouError, TooLarge, TooManyRequests, Unavailable
 from lakou.sensorthings.access import ADMIN
 
 log = structlog.get_logger(__name__)
@@ -122,8 +122,6 @@ async def run_bridges(
         try:
             if await register.may_run(META.name, report_every_s * 2):
                 await _listen(bridges, entities, policy, register, report_every_s)
-        except BadRequest as error:  # a password that cannot be read: told, and looked for again
-            log.error("mqtt bridge cannot start", why=error.message)
         except Exception:  # the edge: the civic database may be away; the brokers must be heard again after it
             log.exception("mqtt bridges stopped")
         await asyncio.sleep(report_every_s / 4)

@@ -17,7 +17,6 @@ from lakou.connectors.guard import Policy
 from lakou.connectors.mqtt_bridge import Bridge, bridges
 from lakou.connectors.mqtt_pump import Pump
 from lakou.connectors.running import RunResult
-from lakou.kernel.errors import BadRequest
 from lakou.sensorthings.access import ADMIN
 from tests.connectors import broker as brokers
 from tests.connectors.broker import PASSWORD, USER, Broker
@@ -219,23 +218,31 @@ def test_state_and_counts_are_written_down(play: Play, tmp_path: Path) -> None:
             await asyncio.wait([task])
             told = " ".join(result.error for result in book.results)
             assert {result.outcome for result in book.results} == {"partial"}
-            assert "shut: ConnectionRefusedError" in told
+            assert "shut: Nothing answers at 127.0.0.1:1." in told
             assert "inner: The host name leads to an address that is not public." in told
             assert PASSWORD not in told
 
     play(scenario)
 
 
-def test_a_wrong_password_is_told(play: Play, tmp_path: Path) -> None:
+def test_a_wrong_password_is_told_and_one_that_cannot_be_read_is_looked_for_again(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt_session, "BACK_OFF_S", (0.1, 0.5))
+
     async def scenario(service: Service) -> None:
         with brokers.running(tmp_path) as broker:
             (tmp_path / "wrong").write_text("wrong")
             pump = Pump(bridge_to(broker, password_file=str(tmp_path / "wrong")), Entities(service, 100), Policy())
             task = asyncio.create_task(pump.run())
             await until(lambda: "refused by the broker" in pump.session.state)
+            (tmp_path / "wrong").unlink()
+            await until(lambda: pump.session.fault is not None and pump.session.fault.error_code == "configuration")
+            assert pump.session.fault is not None
+            assert pump.session.fault.place == "connectors.mqtt_bridge.town.password_file"
+            (tmp_path / "wrong").write_text(PASSWORD)
+            await until(lambda: pump.session.connected)
             task.cancel()
             await asyncio.wait([task])
-            with pytest.raises(BadRequest):
-                Pump(bridge_to(broker, password_file=str(tmp_path / "none")), Entities(service, 100), Policy())
 
     play(scenario)
