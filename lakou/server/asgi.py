@@ -74,6 +74,7 @@ class Dispatcher:
         self.metrics = metrics.Metrics(several=config.workers > 1)
         self._watch = Watch(self.metrics.requests, access_log=config.access_log == "on")
         self._proxies = Proxies(config.trusted_proxies)
+        self._is_https = (config.base_url or "").startswith("https:")
         self._readiness = Readiness(service, config.data_dir, lambda: authority.is_reachable)
         self._sizes: list[metrics.Sample] = []
         self.metrics.add(service.figures)
@@ -139,7 +140,12 @@ class Dispatcher:
             await _answer(send, 200, described)
 
     async def _pages(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Django, with a cap on bodies: it would otherwise keep any size in a temporary file first."""
+        """Django, with a cap on bodies: it would otherwise keep any size in a temporary file first.
+
+        Whether the site is seen over https is what `base_url` says, not what a header claims: HSTS and links follow.
+        """
+        if self._is_https:
+            scope = {**scope, "scheme": "https"}
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if len(length) > 12 or int(length) > MAX_CIVIC_BODY:
             await _too_large(send)
