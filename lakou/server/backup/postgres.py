@@ -188,6 +188,6 @@ def _make_postgis(connection: psycopg.Connection[Any]) -> None:
         raise Unavailable(
             "PostGIS cannot be enabled in this database",
             place="LAKOU_DATABASE_URL",
-            hint="install the PostGIS package of the server, or as superuser: create extension postgis",
+            hint="install the server's PostGIS package; as superuser: create extension postgis (to try: in template1)",
             code="postgis",
         ) from error

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -111,8 +112,8 @@ def restore(
         settings = options.read(config, data_dir=data or Path(passing) / "data", database_url=database_url)
         tried = True
         if found.database == "sqlite":
-            target = msgspec.structs.replace(settings, database_url=None)
-            restoring.into_folder(archive, found, target, told, verify=verify)
+            settings = msgspec.structs.replace(settings, database_url=None)
+            restoring.into_folder(archive, found, settings, told, verify=verify)
         elif data is None:
             tried = restoring.verify_postgres(archive, found, settings, told)
         else:
@@ -126,7 +127,11 @@ def _said(settings: Config, *, kept: bool, tried: bool, verified: bool) -> str:
     if not tried:
         return "Hashes are right. A restore was not tried: give --database-url of a server for it."
     what = "The archive is whole and can be served." if verified else "Hashes are right."
-    return f"{what} Restored into {settings.data_dir}." if kept else what
+    if not kept:
+        return what
+    if settings.database_url is not None:
+        return f"{what} Restored into the database {urlsplit(settings.database_url).path.lstrip('/')}."
+    return f"{what} Restored into {settings.data_dir}."
 
 
 @contextlib.contextmanager
