@@ -30,9 +30,10 @@ from lakou.sensorthings.plan.target import target_of
 from lakou.sensorthings.rates import Rates
 from lakou.sensorthings.reading import Reading
 from lakou.sensorthings.request import Answer, Request, empty, error_answer, json_answer, not_allowed
-from lakou.sensorthings.store import changes, databases, figures
+from lakou.sensorthings.store import changes, databases, figures, held
 from lakou.sensorthings.store.database import Database, Lookup
 from lakou.sensorthings.store.follower import Follower
+from lakou.sensorthings.store.held import Held
 from lakou.sensorthings.store.past import StoredPast
 from lakou.sensorthings.store.position import after
 from lakou.sensorthings.store.readers import Readers
@@ -214,6 +215,12 @@ class Service:
             yield "lakou_commit_duration_seconds", (), writer.seconds
             yield "lakou_seal_duration_seconds", (), writer.settling
 
+    async def held(self) -> Held | None:
+        """Who holds the readers of the change log up, None when nobody does. Raises Unavailable."""
+        if self._readers is None or self._database.is_local:
+            return None
+        return held.of(await self._readers.rows(held.statement(), figures.LAG_TIMEOUT_S))
+
     async def sizes(self) -> list[tuple[str, tuple[str, ...], float]]:
         """Figures that have to be looked for, in the form of `figures`; what cannot be read now is left out."""
         found: list[tuple[str, tuple[str, ...], float]] = []
@@ -231,6 +238,9 @@ class Service:
                     found.append(("lakou_change_log_entries", (), figures.numbers(rows)))
                 else:
                     found.append(("lakou_database_bytes", ("observations",), figures.numbers(rows)))
+            if not self._database.is_local:
+                late = await self.held() or Held(0.0, "", "", 0)
+                found.append(("lakou_change_log_delay_seconds", (late.database,), late.seconds))
         except LakouError as error:
             log.warning("Sizes cannot be read: %s", error.message)
         return found

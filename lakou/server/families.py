@@ -53,6 +53,13 @@ FAMILIES: tuple[Family, ...] = (
     Family("lakou_wal_bytes", "gauge", "size of the write-ahead log beside an SQLite file", ("database",)),
     Family("lakou_change_log_entries", "gauge", "entries kept in the change log"),
     Family("lakou_change_log_lag_entries", "gauge", "entries that a registered reader has yet to read", ("reader",)),
+    Family(
+        "lakou_change_log_delay_seconds",
+        "gauge",
+        "how long the oldest committed entry waits to be told, because a transaction of that database of the server has"
+        " not ended (PostgreSQL)",
+        ("database",),
+    ),
     Family("lakou_disk_free_bytes", "gauge", "room left on the disk of the data folder"),
     Family("lakou_clock_offset_seconds", "gauge", "what the system says its clock is off; absent when it cannot say"),
     Family("lakou_ready", "gauge", "1 when a check of /readyz holds, else 0", ("check",)),

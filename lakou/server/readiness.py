@@ -1,12 +1,14 @@
 """`/readyz`: can this process do its work? Checks by plane, with reasons in French and keys for programs (trust R17).
 
 Sensors and pages are told apart: `?for=data` is right for what routes sensors, so that a broken civic database takes no
-gauge off the network, `?for=civic` for what routes pages; without it all must hold. A clock that is off is a warning.
+gauge off the network, `?for=civic` for what routes pages; without it all must hold. A clock that is off is a warning,
+and a transaction in PostgreSQL that keeps what is stored from being told.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import time
 from collections.abc import Awaitable, Callable
@@ -16,7 +18,10 @@ from typing import Any, Literal, NamedTuple
 from lakou.kernel.errors import LakouError
 from lakou.sensorthings.access import ANONYMOUS
 from lakou.sensorthings.service import Service
+from lakou.sensorthings.store.held import Held
 from lakou.server import clock, lifetime
+
+log = logging.getLogger(__name__)
 
 Plane = Literal["data", "civic"]
 MIN_FREE_SHARE = 0.05
@@ -25,6 +30,8 @@ MAX_QUEUE_SHARE = 0.8
 PROBE_S = 2.0
 # Anybody may ask: what was found is told again for so long.
 KEPT_S = 0.5
+# Commits of a busy site are told within a tenth of this.
+HELD_S = 10.0
 
 
 class Check(NamedTuple):
@@ -47,6 +54,10 @@ CHECKS: tuple[Check, ...] = (
 )
 CLOCK_OFF = {"key": "clock_off", "message": "L'horloge s'écarte de plus d'une seconde de l'heure exacte."}
 CLOCK_FREE = {"key": "clock_free", "message": "Aucun service de temps ne règle l'horloge de cette machine."}
+LOG_HELD = {
+    "key": "change_log_held",
+    "message": "Ce qui est enregistré n'est plus annoncé : une transaction reste ouverte dans PostgreSQL.",
+}
 
 
 class Readiness:
@@ -58,6 +69,7 @@ class Readiness:
         self._civic_answers = civic_answers
         self._asking: asyncio.Task[dict[str, bool]] | None = None
         self._asked = 0.0
+        self._is_held = False
         self.started = False
         self.last: dict[str, bool] = {}
 
@@ -70,7 +82,7 @@ class Readiness:
         body: dict[str, Any] = {"ready": not reasons, "checks": checks}
         if reasons:
             body["reasons"] = reasons
-        if warnings := _warnings():
+        if warnings := [*_clock_warnings(), *([LOG_HELD] if self._is_held else [])]:
             body["warnings"] = warnings
         return 503 if reasons else 200, body
 
@@ -86,8 +98,11 @@ class Readiness:
         return self.last
 
     async def _ask(self) -> dict[str, bool]:
-        store, writer, disk = await asyncio.gather(
-            _holds(self._reads()), _holds(self._service.probe()), asyncio.to_thread(_disk_has_room, self._data_dir)
+        store, writer, disk, _ = await asyncio.gather(
+            _holds(self._reads()),
+            _holds(self._service.probe()),
+            asyncio.to_thread(_disk_has_room, self._data_dir),
+            _holds(self._look_at_the_log()),
         )
         return {
             "running": True,
@@ -103,6 +118,21 @@ class Readiness:
         answer = await self._service.call(ANONYMOUS, "GET", "/Things?$top=0")
         if answer.status != 200:
             raise ConnectionError
+
+    async def _look_at_the_log(self) -> None:
+        self._note(await self._service.held())
+
+    def _note(self, held: Held | None) -> None:
+        """Who it is stands in the log alone: anybody may ask for `/readyz`."""
+        is_held = held is not None and held.seconds >= HELD_S
+        if is_held and held is not None and not self._is_held:
+            log.warning(
+                "Nothing is told for %.0f s: a transaction in database %r of user %r, process %d, has not ended",
+                *held,
+            )
+        elif self._is_held and not is_held:
+            log.info("What is stored is told again")
+        self._is_held = is_held
 
 
 async def _holds(probe: Awaitable[None]) -> bool:
@@ -122,7 +152,7 @@ def _disk_has_room(folder: Path) -> bool:
     return usage.free >= max(MIN_FREE_SHARE * usage.total, MIN_FREE_BYTES)
 
 
-def _warnings() -> list[dict[str, str]]:
+def _clock_warnings() -> list[dict[str, str]]:
     found = clock.read()
     if found.state == "free":
         return [CLOCK_FREE]

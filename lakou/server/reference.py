@@ -146,8 +146,8 @@ def metrics_page() -> str:
     parts.append(
         "200 when every check of the wanted part holds, else 503; the body lists `checks`, and `reasons` with a `key` "
         "for programs and a `message` in French. `/readyz?for=data` is for what routes sensors, `/readyz?for=civic` "
-        "for what routes pages, `/readyz` asks for both. `warnings` (`clock_off`, `clock_free`) do not make it 503. "
-        "`/healthz` says only that the process answers.\n"
+        "for what routes pages, `/readyz` asks for both. `warnings` (`clock_off`, `clock_free`, `change_log_held`) do "
+        "not make it 503. `/healthz` says only that the process answers.\n"
     )
     parts.append("| check | parts | key of the reason | message |\n|---|---|---|---|")
     parts.extend(

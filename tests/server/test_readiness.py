@@ -13,6 +13,7 @@ import pytest
 from lakou.kernel.histogram import Histogram
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.service import Service, ServiceConfig
+from lakou.sensorthings.store.held import Held
 from lakou.server import clock, readiness
 from lakou.server.readiness import CHECKS, Readiness
 from tests.harness import make
@@ -161,6 +162,33 @@ def test_a_clock_that_is_off_is_a_warning_only(tmp_path: Path, monkeypatch: pyte
             return [await warned(found, each) for each in said]
 
     assert asyncio.run(scene()) == [[], ["clock_off"], ["clock_free"], []]
+
+
+def test_a_log_that_is_held_up_is_a_warning_and_who_it_is_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(readiness, "KEPT_S", 0.0)
+    monkeypatch.setattr(clock, "read", lambda: clock.Clock("synchronised", 0.0))
+    said = [None, Held(9.0, "town", "admin", 7), Held(11.0, "town", "admin", 7), Held(12.0, "town", "admin", 7), None]
+
+    async def scene() -> list[list[str]]:
+        async with opened(tmp_path) as (service, found):
+            coming = iter(said)
+
+            async def held() -> Held | None:
+                return next(coming)
+
+            monkeypatch.setattr(service, "held", held)
+            told = []
+            for _ in said:
+                status, body = await found.answer("data")
+                assert status == 200
+                told.append([warning["key"] for warning in body.get("warnings", ())])
+            return told
+
+    assert asyncio.run(scene()) == [[], [], ["change_log_held"], ["change_log_held"], []]
+    assert caplog.text.count("Nothing is told for 11 s: a transaction in database 'town' of user 'admin'") == 1
+    assert caplog.text.count("Nothing is told") == 1
 
 
 def test_the_kernel_s_clock_can_be_asked() -> None:
