@@ -1,6 +1,7 @@
 """`make bench`: measures on SQLite, and on PostgreSQL when LAKOU_TEST_POSTGRES names one; prints the tables.
 
-N=… Observations in the full store (default 1,000,000; the promises speak of 10,000,000), BIG=1 for 100,000,000,
+N=… Observations in the full store (default 1,000,000; the promises speak of 10,000,000), BIG=1 for 100,000,000 with
+stores of a hundredth and a tenth of it beside; BIG=1 N=… goes that same way in small, to see that it works.
 BENCH_CACHE=folder keeps the filled stores for the next run.
 """
 
@@ -11,10 +12,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-
-import msgspec
 
 from bench import measure, peers, tables
 from bench.loading import LoadError
@@ -79,6 +78,15 @@ def _compare(files: Folders, settings: Settings, asked: list[Peer], failures: li
     return comparison.found
 
 
+def asked(environ: Mapping[str, str]) -> Settings:
+    """How much is measured. Raises SystemExit for an N that is none."""
+    text, is_big = environ.get("N", ""), bool(environ.get("BIG"))
+    if text and not (text.isdecimal() and int(text) > 0):
+        raise SystemExit(f"N is a number of Observations, such as 10000000, and not {text}")
+    rows = int(text or (BIG_ROWS if is_big else Settings().rows))
+    return Settings(rows=rows, steps=(rows // 100, rows // 10)) if is_big else Settings(rows=rows)
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -109,11 +117,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.table_into is not None:
         tables.into(given.table_into, tables.markdown(read(given.kept or _newest())))
         return 0
-    rows = BIG_ROWS if os.environ.get("BIG") else int(os.environ.get("N", "") or 1_000_000)
-    settings = msgspec.structs.replace(Settings(), rows=rows)
+    settings = asked(os.environ)
     cache = Path(os.environ["BENCH_CACHE"]).expanduser().absolute() if os.environ.get("BENCH_CACHE") else None
     WORK.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK) as work:
+        # A hundred million keys are sorted in files: SQLite's own choice may be a folder in memory.
+        os.environ["SQLITE_TMPDIR"] = work
         done = run(settings, os.environ.get("LAKOU_TEST_POSTGRES"), cache, Path(work), given.peer)
     _say(f"Kept in {done.write(RESULTS).relative_to(RESULTS.parent.parent)}")
     print(tables.markdown(done))

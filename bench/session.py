@@ -36,11 +36,13 @@ MEETINGS = 4
 class Settings(msgspec.Struct, frozen=True):
     """How long and how large. `rows` is N, the Observations of the full store; times in seconds.
 
+    The table of growth compares stores of those of `steps` that are smaller than N, and of N, with an empty one.
     `written_rows` are posted to see what reaches the disk; `settle_s` is how long its end is waited for. `clients`
     listen to the event stream for `live_s`.
     """
 
     rows: int = 1_000_000
+    steps: tuple[int, ...] = (1_000_000, PROMISED_ROWS)
     things: int = 1_000
     datastreams_each: int = 5
     seconds: float = 4.0
@@ -54,8 +56,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     @property
     def sizes(self) -> list[int]:
-        """The sizes of store that the table of growth compares with an empty one; N is the last."""
-        return sorted({self.rows, *(size for size in (1_000_000, PROMISED_ROWS) if size < self.rows)})
+        """The sizes of store in the table of growth; N is the last."""
+        return sorted({self.rows, *(size for size in self.steps if size < self.rows)})
 
 
 class Load(NamedTuple):
