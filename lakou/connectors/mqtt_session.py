@@ -254,6 +254,7 @@ class Session:
                 client.loop_write()
             client.loop_misc()
         if self._stop.is_set():
+            self._acknowledge(client)
             client.disconnect()
 
     def _has_room(self) -> bool:
