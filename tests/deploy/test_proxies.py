@@ -24,7 +24,6 @@ from tests.harness import make
 from tests.harness.server import Server, running
 from tests.identity.conftest import PASSWORD
 from tests.identity.test_on_the_product import EMAIL, MIDDLEWARE_TOKEN, lakou
-from tests.server.test_endpoints import TRICKS
 
 pytestmark = pytest.mark.slow
 
@@ -198,6 +197,16 @@ def test_an_address_comes_as_it_was_sent(front: Front) -> None:
             plain = direct.get(httpx.URL(front.server.origin).copy_with(raw_path=path.encode()), headers=headers)
             found = through.get(httpx.URL(f"https://127.0.0.1:{front.port}").copy_with(raw_path=path.encode()))
             assert told(found) == told(plain), path
+
+
+TRICKS = (
+    "/sta/v1.1/../../metrics", "/sta/v1.1/%2e%2e/metrics", "/sta/v1.1/..;/metrics", "//metrics", "/metrics/",
+    "/METRICS", "/%6detrics", "/metrics%00", "/metrics?x", "/live/../metrics", "/static/../metrics",
+    "/static/..%2fsecret_key", "/static/%2e%2e/%2e%2e/server/settings.py", "/administration/../administration/jetons/",
+    "/administration/jetons", "/administration//jetons/", "/administration/jetons/%2e%2e/journal/",
+    "/Administration/jetons/", "/administration/jetons/1%2f..%2f..%2fjournal/",
+    "/sta/v1.1/Things(1)/../../../administration/journal/",
+)  # fmt: skip
 
 
 def test_no_trick_with_paths_shows_more_than_without_the_proxy(front: Front) -> None:
