@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 from allauth.core import context as allauth_context
@@ -16,6 +17,9 @@ from lakou.identity import policy
 from lakou.identity.journal import actions as journal
 from lakou.identity.journal.actions import Detail, Outcome
 from lakou.identity.policy import Actor, ActorKind
+
+if TYPE_CHECKING:
+    from lakou.identity.models import Person
 
 COMMAND_LINE = "command-line"
 ANONYMOUS = "anonymous"
@@ -86,6 +90,11 @@ def note_gathered(act: str, *, subject: str = "", detail: Detail = _NOTHING) -> 
 def person(number: int | None) -> str:
     """How a trace names a person; without a number, somebody who is not logged in."""
     return ANONYMOUS if number is None else f"person:{number}"
+
+
+def actor_of(by: Person | None) -> str:
+    """How a trace names who acts; without anybody, the command line."""
+    return COMMAND_LINE if by is None else person(by.pk)
 
 
 def _actor(word: str) -> Actor:

@@ -69,6 +69,28 @@ class JoinForm(PasswordForm):
     field_order = ("name", "password1", "password2")
 
 
+class EraseForm(forms.Form):
+    """The address of who is erased, typed again: nothing brings them back."""
+
+    email = forms.EmailField(
+        label="Adresse e-mail du compte",
+        max_length=254,
+        help_text="Pour confirmer, écrivez l’adresse en entier.",
+        widget=forms.EmailInput(attrs={"autocomplete": "off", **_LETTERS}),
+    )
+
+    def __init__(self, *args: Any, expected: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._expected = expected
+
+    def clean_email(self) -> str:
+        """It must be this account's, in any case of letters."""
+        given = str(self.cleaned_data["email"]).strip().lower()
+        if given != self._expected:
+            raise forms.ValidationError("Ce n’est pas l’adresse de ce compte. Rien n’a été effacé.")
+        return given
+
+
 class GrantForm(forms.Form):
     """A role in one of the organisations that the administrator may act in."""
 

@@ -143,6 +143,11 @@ def open_invitations(organisations: QuerySet[Organisation], now: datetime) -> Qu
     ).select_related("organisation", "invited_by")
 
 
+def invitations_of(person: Person) -> QuerySet[Invitation]:
+    """The invitations and password links that were made for this person, used or not."""
+    return Invitation.objects.filter(Q(email=person.email) | Q(person=person)).select_related("organisation")
+
+
 def codes_left(person: Person) -> QuerySet[BreakGlassCode]:
     """The break-glass codes of a person that still work."""
     return BreakGlassCode.objects.filter(person=person, used__isnull=True, withdrawn__isnull=True)

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 from django.views.generic import RedirectView
 
 from lakou.identity.views import account as own
-from lakou.identity.views import administration, entrance, organisations
+from lakou.identity.views import administration, entrance, organisations, personal_data
 
 
 def _allauth(route: str, view: Callable[..., Any], name: str) -> URLPattern:
@@ -34,6 +34,8 @@ def _form(view: Callable[..., Any]) -> Callable[..., Any]:
 
 _own = [
     path("compte/secours/", own.break_glass_sheet, name="break_glass_sheet"),
+    path("compte/donnees/", personal_data.own_data, name="own_data"),
+    path("compte/effacer/", personal_data.erase_own, name="erase_own"),
     path("secours/", entrance.break_glass, name="break_glass"),
     path("invitation/", entrance.invitation, name="invitation"),
     path("invitation/<str:secret>/", entrance.invitation_link, name="invitation_link"),
@@ -50,6 +52,8 @@ _own = [
     path("administration/personnes/<int:number>/second-facteur/", administration.reset, name="reset_second_factor"),
     path("administration/personnes/<int:number>/fermer/", administration.close, name="close_account"),
     path("administration/personnes/<int:number>/mot-de-passe/", administration.password_link, name="password_link"),
+    path("administration/personnes/<int:number>/donnees/", personal_data.data_of, name="data_of_person"),
+    path("administration/personnes/<int:number>/effacer/", personal_data.erase, name="erase_person"),
     path("administration/organisations/", organisations.organisation_list, name="organisations"),
     path("administration/organisations/ajouter/", organisations.add, name="add_organisation"),
     path("administration/organisations/<int:number>/", organisations.change, name="organisation"),

@@ -365,6 +365,7 @@ def _open(path: str, **answers: int) -> tuple[Endpoint, ...]:
 
 
 _WHO_IS_IN_NEED_NOT = f"200 {'302 ' * 8}"
+_MINE = f"302 {'200 ' * 8}"
 _P, _FACTOR, _PASSWORD = "/administration/personnes/", "second-facteur/", "mot-de-passe/"
 _ACCOUNTS = (
     *_own("", GET=200),
@@ -386,6 +387,9 @@ _ACCOUNTS = (
     *_own(f"{_FACTOR}confirmer/", GET=302, POST=302),
     *_own(f"{_PASSWORD}definir/", GET=302, POST=302),
     *_own("deconnexion/", GET=200, POST=302),
+    *_page("/compte/donnees/", _A.EXPORT, _K.PERSON, GET=_MINE, POST=_MINE),
+    # The address that confirms it is not their own.
+    *_page("/compte/effacer/", _A.DELETE, _K.PERSON, GET=_MINE, POST=_MINE.replace("200", "400")),
     *_page("/compte/secours/", _A.CREATE, _K.BREAK_GLASS, GET=_ON_DUTY, POST=_ON_DUTY),
     *_page("/compte/connexion/", _A.READ, _K.PAGE, GET=_WHO_IS_IN_NEED_NOT, POST=_WHO_IS_IN_NEED_NOT),
     *_page("/compte/inscription/", _A.READ, _K.PAGE, GET=_WHO_IS_IN_NEED_NOT, POST=_WHO_IS_IN_NEED_NOT),
@@ -412,6 +416,9 @@ _ACCOUNTS = (
     *_page(f"{_P}<int:number>/mot-de-passe/", _A.CHANGE, _K.PERSON, POST=_ADMINS_OF_ONE),
     *_page(f"{_P}<int:number>/second-facteur/", _A.CHANGE, _K.PERSON, POST=_ADMINS_302),
     *_page(f"{_P}<int:number>/fermer/", _A.CHANGE, _K.PERSON, POST=_ADMINS_302),
+    *_page(f"{_P}<int:number>/donnees/", _A.EXPORT, _K.PERSON, POST=_ADMINS_OF_ONE),
+    *_page(f"{_P}<int:number>/effacer/", _A.DELETE, _K.PERSON,
+           GET=_ADMINS_OF_ONE, POST=_ADMINS_OF_ONE.replace("200", "400")),
     *_page("/administration/invitations/<int:number>/retirer/", _A.WITHDRAW, _K.ROLE, POST=_ADMINS_302),
     *_page("/administration/organisations/", _A.CHANGE, _K.ORGANISATION, GET=_ADMINS_200),
     *_page("/administration/organisations/ajouter/", _A.CREATE, _K.ORGANISATION,

@@ -46,6 +46,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         ("close", ["close", BO], ""),
         ("closed", ["list"], ""),
         ("reopen", ["close", BO, "--reopen"], ""),
+        ("export", ["export", BO], ""),
+        ("export nobody", ["export", "nobody@example.org"], ""),
+        ("erase unasked", ["erase", BO], "y\n"),
+        ("erase", ["erase", BO, "--yes"], ""),
+        ("erase again", ["erase", BO, "--yes"], ""),
+        ("erase by number", ["erase", "person:2", "--yes"], ""),
+        ("erase last", ["erase", ADA, "--yes"], ""),
         ("link", ["link", ADA], ""),
         ("reset", ["reset-second-factor", ADA], ""),
         ("codes", ["break-glass", ADA], ""),
@@ -85,6 +92,12 @@ def test_codes_and_links_are_printed_for_a_machine_to_read(told: dict[str, list[
     assert told["link"][0].startswith("http://127.0.0.1:8000/invitation/")
 
 
+def test_what_is_held_about_a_person_is_one_document(told: dict[str, list[str]]) -> None:
+    document = json.loads(told["export"][0])
+    assert (document["format"], document["person"]["email"]) == ("lakou.person/1", BO)
+    assert [one["role"] for one in document["roles"]] == ["approver", "observer"]
+
+
 @pytest.mark.parametrize(
     ("step", "said"),
     [
@@ -96,6 +109,9 @@ def test_codes_and_links_are_printed_for_a_machine_to_read(told: dict[str, list[
         ("unknown role", "There is no role 'king'"),
         ("last", "last administrator"),
         ("close last", "last administrator"),
+        ("export nobody", "There is no such person"),
+        ("erase unasked", "Nothing was erased"),
+        ("erase last", "last administrator"),
         ("unknown", "There is no person with this address"),
     ],
 )
@@ -103,6 +119,8 @@ def test_what_cannot_be_is_said(told: dict[str, list[str]], step: str, said: str
     assert said in told[step][1]
 
 
-@pytest.mark.parametrize("step", ["grant", "revoke", "close", "reopen", "reset"])
+@pytest.mark.parametrize(
+    "step", ["grant", "revoke", "close", "reopen", "reset", "erase", "erase again", "erase by number"]
+)
 def test_what_can_be_is_done(told: dict[str, list[str]], step: str) -> None:
     assert told[step][1] == ""

@@ -20,9 +20,16 @@ from tests.web.double import lamentin
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Looked at by axe: one page of each make. The others hold nothing else; they are visited for their width and policy.
-MADE = ["/secours/", "/compte/sessions/", "/compte/mot-de-passe/changer/", "/administration/personnes/inviter/"]
+MADE = [
+    "/secours/",
+    "/compte/effacer/",
+    "/compte/sessions/",
+    "/compte/mot-de-passe/changer/",
+    "/administration/personnes/inviter/",
+]
 PLAIN = [
     "/compte/",
+    "/compte/donnees/",
     "/compte/secours/",
     "/compte/second-facteur/",
     "/compte/second-facteur/cles/",

@@ -33,7 +33,7 @@ def print_sheet(*, person: Person, by: Person | None = None, now: datetime | Non
     )
     acts.note(
         "break_glass.printed",
-        actor=acts.COMMAND_LINE if by is None else acts.person(by.pk),
+        actor=acts.actor_of(by),
         subject=acts.person(person.pk),
         detail={"codes": len(codes)},
         now=now,

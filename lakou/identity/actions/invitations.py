@@ -58,7 +58,7 @@ def invite(
     )
     acts.note(
         "person.invited",
-        actor=acts.COMMAND_LINE if by is None else acts.person(by.pk),
+        actor=acts.actor_of(by),
         subject=f"organisation:{organisation.pk}",
         organisation=organisation.pk,
         detail={"role": role, "invitation": made.pk},
@@ -83,7 +83,7 @@ def make_password_link(*, person: Person, by: Person | None = None, now: datetim
     )
     acts.note(
         "password.link_made",
-        actor=acts.COMMAND_LINE if by is None else acts.person(by.pk),
+        actor=acts.actor_of(by),
         subject=acts.person(person.pk),
         now=now,
     )
@@ -136,7 +136,7 @@ def withdraw(*, invitation: Invitation, by: Person | None = None, now: datetime 
     if done:
         acts.note(
             "person.invitation_withdrawn",
-            actor=acts.COMMAND_LINE if by is None else acts.person(by.pk),
+            actor=acts.actor_of(by),
             subject=f"organisation:{invitation.organisation_id}",
             organisation=invitation.organisation_id,
             detail={"invitation": invitation.pk},

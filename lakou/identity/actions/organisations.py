@@ -72,10 +72,9 @@ def _fill(organisation: Organisation, name: str, kind: str, siret_text: str, ter
 
 
 def _note(act: str, organisation: Organisation, by: Person | None, now: datetime | None) -> None:
-    actor = acts.COMMAND_LINE if by is None else acts.person(by.pk)
     acts.note(
         act,
-        actor=actor,
+        actor=acts.actor_of(by),
         subject=f"organisation:{organisation.pk}",
         organisation=organisation.pk,
         detail={"kind": organisation.kind},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from lakou.identity.journal import chain
 from lakou.identity.journal.chain import Flaw, Head
@@ -40,6 +40,11 @@ def rows(*, since: datetime | None = None, act: str = "", below: int | None = No
     if below is not None:
         found = found.filter(seq__lt=below)
     return found
+
+
+def rows_about(person: int) -> QuerySet[JournalRow]:
+    """Rows of what the person of this number did, and of what was done to them."""
+    return JournalRow.objects.filter(Q(actor_kind="person", actor_id=person) | Q(subject=f"person:{person}"))
 
 
 def verify(known: Sequence[Head] = ()) -> tuple[Head, Flaw | None]:

@@ -1,4 +1,5 @@
-"""People, organisations, and the roles that people hold in them. A role is granted and ended, never deleted.
+"""People, organisations, and the roles that people hold in them. A role is granted and ended; it is deleted only
+with a person who is erased (`actions/personal_data.py`).
 
 To be a member of an organisation is to hold an active role in it: there is no second table that could disagree.
 """
@@ -94,7 +95,7 @@ class Organisation(models.Model):
 class RoleGrant(models.Model):
     """A role of a person in an organisation, on a territory ("" is all of the organisation's), from when to when.
 
-    `granted_by` and `ended_by` are None for the command line and for what nobody in particular did.
+    `granted_by` and `ended_by` are None for the command line, and for who has been erased since.
     """
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="grants")

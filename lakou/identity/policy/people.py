@@ -18,8 +18,9 @@ def role_in(organisation: Organisation | None, territory: str = "") -> Object:
     return Object(Kind.ROLE, where, frozenset({territory} if territory else ()))
 
 
-def may_open_account(actor: Actor, other: Person) -> bool:
-    """Whether this actor may take away a second factor, set a password or close the account of another.
+def may_open_account(actor: Actor, other: Person, action: Action = Action.CHANGE) -> bool:
+    """Whether this actor may take away a second factor, set a password or close the account of another (`CHANGE`),
+    hand out what is held about them (`EXPORT`) or erase it (`DELETE`).
 
     Of somebody without any role, only who administers everything disposes. Never of oneself: that is what one's own
     account is for.
@@ -27,4 +28,4 @@ def may_open_account(actor: Actor, other: Person) -> bool:
     if other.pk == actor.id:
         return False
     organisations: set[int | None] = {grant.organisation_id for grant in queries.active_grants(other)}
-    return all(may(actor, Action.CHANGE, Object(Kind.PERSON, one)) for one in organisations or {None})
+    return all(may(actor, action, Object(Kind.PERSON, one)) for one in organisations or {None})

@@ -19,7 +19,7 @@ from lakou.identity.forms import GrantForm, InviteForm
 from lakou.identity.models import Invitation, Person, RoleGrant
 from lakou.identity.policy import Action, Kind
 from lakou.identity.policy.people import may_open_account, role_in
-from lakou.identity.views.doors import actor, asked_again, for_those_who, me, said, say
+from lakou.identity.views.doors import actor, asked_again, for_those_who, listed_person, me, said, say
 from lakou.kernel.errors import LakouError
 
 ON_A_PAGE = 50
@@ -79,7 +79,7 @@ def withdraw(request: HttpRequest, number: int) -> HttpResponse:
 @require_safe
 def person_page(request: HttpRequest, number: int) -> HttpResponse:
     """`/administration/personnes/<n>/`: the roles of a person in my organisations, and what I may do for them."""
-    person = _person(request, number)
+    person = listed_person(request, number)
     return _person_page(request, person, GrantForm(organisations=queries.organisations_of_administrator(me(request))))
 
 
@@ -88,7 +88,7 @@ def person_page(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def grant(request: HttpRequest, number: int) -> HttpResponse:
     """Give a role."""
-    person = _person(request, number)
+    person = listed_person(request, number)
     form = GrantForm(request.POST, organisations=queries.organisations_of_administrator(me(request)))
     if not form.is_valid():
         return _person_page(request, person, form, status=400)
@@ -105,7 +105,7 @@ def grant(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def end_role(request: HttpRequest, number: int, role_number: int) -> HttpResponse:
     """End a role; it stays on the page as a past one."""
-    person = _person(request, number)
+    person = listed_person(request, number)
     found = get_object_or_404(RoleGrant.objects.select_related("organisation"), pk=role_number, person=person)
     if not policy.may(actor(request), Action.WITHDRAW, role_in(found.organisation, found.territory)):
         raise Http404
@@ -177,17 +177,14 @@ def _person_page(request: HttpRequest, person: Person, form: GrantForm, status: 
         "form": form,
         "has_second_factor": second_factor.has_one(person),
         "may_reset": may_open_account(actor(request), person),
+        "may_export": may_open_account(actor(request), person, Action.EXPORT),
+        "may_erase": may_open_account(actor(request), person, Action.DELETE),
     }
     return render(request, "identity/person.html", context, status=status)
 
 
-def _person(request: HttpRequest, number: int) -> Person:
-    """A person of my organisations; anybody else does not exist for me (trust R8)."""
-    return get_object_or_404(queries.people_listed(me(request), ""), pk=number)
-
-
 def _helped(request: HttpRequest, number: int) -> Person:
-    person = _person(request, number)
+    person = listed_person(request, number)
     if not may_open_account(actor(request), person):
         raise PermissionDenied
     return person

@@ -10,9 +10,10 @@ from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.views.decorators.cache import never_cache
 
-from lakou.identity import policy
+from lakou.identity import policy, queries
 from lakou.identity.models import Person
 from lakou.identity.policy import Action, Actor, Kind
 from lakou.identity.policy.requests import actor_of_request
@@ -52,6 +53,11 @@ def me(request: HttpRequest) -> Person:
 def actor(request: HttpRequest) -> Actor:
     """The same as the policy knows them."""
     return actor_of_request(request)
+
+
+def listed_person(request: HttpRequest, number: int) -> Person:
+    """A person of my organisations; anybody else does not exist for me (trust R8)."""
+    return get_object_or_404(queries.people_listed(me(request), ""), pk=number)
 
 
 def for_people(view: View) -> View:

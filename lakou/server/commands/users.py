@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +17,13 @@ from lakou.server.commands import options
 from lakou.server.config import Config
 
 if TYPE_CHECKING:
-    from lakou.identity.models import Organisation
+    from lakou.identity.models import Organisation, Person
 
 app = typer.Typer(no_args_is_help=True, help="People, their roles, and their printed break-glass codes.")
 err = Console(stderr=True, highlight=False)
 
 Email = Annotated[str, typer.Argument(help="E-mail address of the person")]
+Who = Annotated[str, typer.Argument(help="E-mail address, or person:<number> as in the journal")]
 RoleName = Annotated[
     str,
     typer.Option(
@@ -215,6 +217,70 @@ def break_glass(
     err.print(f"Codes of {email}. They are not stored: print them and lock them away.", markup=False)
     for number, code in enumerate(codes, start=1):
         print(f"{number:2}. {code}")
+
+
+@app.command()
+def export(
+    who: Who,
+    output: Annotated[Path | None, typer.Option("--output", help="File to write [default: standard output]")] = None,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Write all that is held about a person as JSON, to be handed to them. No secret is in it."""
+    _open(config, data, database_url)
+    from lakou.identity import personal_data
+    from lakou.identity.actions import personal_data as actions
+
+    person = _person(who)
+    if person is None:
+        raise NotFound("There is no such person", place="WHO", hint="see: lakou user list")
+    text = personal_data.as_json(actions.export_person(person=person))
+    if output is None:
+        print(text, end="")
+        return
+    # It is for this person's eyes: readable to nobody else from its first byte on.
+    with open(output, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(text)
+    err.print(f"Written to {output}.", markup=False)
+
+
+@app.command()
+def erase(
+    who: Who,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first")] = False,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Erase a person, or the invitations to an address, for good; again does nothing. The journal keeps the number.
+
+    Tokens that the person made keep working: they belong to their organisation.
+    """
+    _open(config, data, database_url)
+    from lakou.identity.actions import personal_data as actions
+
+    if not (yes or (sys.stdin.isatty() and typer.confirm(f"Erase {who} for good?", err=True))):
+        raise BadRequest("Nothing was erased", place="--yes", hint="say --yes, or answer at a terminal")
+    person = _person(who)
+    if person is not None:
+        number = person.pk
+        actions.erase_person(person=person)
+        err.print(f"person:{number} is erased.", markup=False)
+    elif "@" in who and (invitations := actions.erase_address(email=who)):
+        err.print(f"{invitations} invitations to {who} are erased.", markup=False)
+    else:
+        err.print(f"Nothing is held about {who}.", markup=False)
+
+
+def _person(who: str) -> Person | None:
+    """The person of an address or of `person:<number>`, as the journal names them."""
+    from lakou.identity import queries
+
+    kind, _, number = who.partition(":")
+    if kind == "person" and number.isascii() and number.isdigit():
+        return queries.people().filter(pk=int(number[:18])).first()
+    return queries.person_by_email(who)
 
 
 def _open(config: Path | None, data: Path | None, database_url: str | None) -> Config:
