@@ -1,14 +1,10 @@
-"""How allauth behaves here: whom it locks out, what it puts into mail, how it asks again, what it stores of a factor.
-
-No address is built from the Host header, which anybody can write: links in mail begin with the site's `base_url`.
-"""
+"""How allauth behaves here: whom it locks out, what it sends, how it asks again, what it stores of a factor."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import secrets
-import smtplib
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,25 +12,28 @@ from urllib.parse import urlsplit
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context as allauth_context
+from allauth.core import ratelimit
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from lakou.identity import acts, qr_code, queries, second_factor
+from lakou.identity import acts, mail, qr_code, queries, second_factor, site
 from lakou.identity.models import Person, PersonRole
-
-SITE_NAME = "Lakou"
 
 log = structlog.get_logger(__name__)
 
 
-def absolute(path: str) -> str:
-    """The whole address of a page of this site; the path alone where the site does not know its own address."""
-    return f"{settings.LAKOU_BASE_URL or ''}{path}"
+def not_sent(request: HttpRequest, delivery: mail.Delivery) -> HttpResponse:
+    """The page for who waits for a mail that did not leave."""
+    is_refused = delivery is mail.Delivery.REFUSED
+    context = {"is_refused": is_refused}
+    return render(request, "identity/mail_not_sent.html", context, status=422 if is_refused else 503)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth publishes no types
@@ -72,18 +71,28 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth pu
     def get_reset_password_from_key_url(self, key: str) -> str:
         """The address under which a new password is set."""
         uid, _, secret = key.partition("-")
-        return absolute(reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": secret}))
+        return site.absolute(reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": secret}))
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
         """The address under which somebody who signed up confirms their own."""
-        return absolute(reverse("account_confirm_email", args=[emailconfirmation.key]))
+        return site.absolute(reverse("account_confirm_email", args=[emailconfirmation.key]))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send, or write into the outbox; a mail server that is away is told in the log, never to who waits."""
+        """Send, or write into the outbox. When it does not leave, who waits for it is told so in place of the page.
+
+        An address with an account and one without get a mail alike, so that this tells nothing of either.
+        """
         try:
             super().send_mail(template_prefix, email, context)
-        except (OSError, smtplib.SMTPException) as error:
-            log.warning("mail was not sent", template=template_prefix, error=type(error).__name__)
+        except mail.FAILURES as error:
+            delivery = mail.delivery_of(error)
+            log.warning(
+                "mail was not sent", template=template_prefix, delivery=str(delivery), error=type(error).__name__
+            )
+            request = allauth_context.request
+            # Else the next try within three minutes would send nothing, and say nothing.
+            ratelimit.clear(request, action="confirm_email", key=email.lower())
+            raise ImmediateHttpResponse(not_sent(request, delivery)) from None
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """How to ask again: by the second factor where there is one; by password else, and after break-glass."""
@@ -100,7 +109,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def get_totp_issuer(self) -> str:
         """The name that the application on the phone shows."""
-        return SITE_NAME
+        return site.NAME
 
     def build_totp_svg(self, url: str) -> SafeString:
         """The QR code as part of the page."""
@@ -121,7 +130,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """To which site a passkey belongs: the host of `base_url`, else that of the request."""
         host = urlsplit(settings.LAKOU_BASE_URL or "").hostname or allauth_context.request.get_host().partition(":")[0]
-        return {"id": host, "name": SITE_NAME}
+        return {"id": host, "name": site.NAME}
 
 
 def _keys() -> MultiFernet:

@@ -69,6 +69,28 @@ class JoinForm(PasswordForm):
     field_order = ("name", "password1", "password2")
 
 
+class NameForm(forms.Form):
+    """One's name."""
+
+    name = forms.CharField(
+        label="Nom et prénom",
+        max_length=120,
+        required=False,
+        help_text="Comme vos collègues le lisent. Il peut rester vide.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+
+
+class AddressForm(forms.Form):
+    """The address that one wants."""
+
+    address = forms.EmailField(
+        label="Nouvelle adresse e-mail",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email", **_LETTERS}),
+    )
+
+
 class EraseForm(forms.Form):
     """The address of who is erased, typed again: nothing brings them back."""
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from allauth.account.models import EmailAddress
 from django.db.models import Q, QuerySet
 
 from lakou.identity.models import BreakGlassCode, Epoch, Invitation, Organisation, Person, PersonRole, RoleGrant, Token
@@ -141,6 +142,12 @@ def open_invitations(organisations: QuerySet[Organisation], now: datetime) -> Qu
     return Invitation.objects.filter(
         organisation__in=organisations, used__isnull=True, withdrawn__isnull=True, expires__gt=now
     ).select_related("organisation", "invited_by")
+
+
+def asked_addresses(person: Person) -> QuerySet[EmailAddress]:
+    """The address that a person wants and has not confirmed; at most one."""
+    found: QuerySet[EmailAddress] = EmailAddress.objects.filter(user=person, verified=False).exclude(email=person.email)
+    return found
 
 
 def invitations_of(person: Person) -> QuerySet[Invitation]:

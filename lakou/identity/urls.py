@@ -17,10 +17,9 @@ from allauth.mfa.webauthn import views as webauthn
 from django.urls import URLPattern, include, path, re_path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
-from django.views.generic import RedirectView
 
 from lakou.identity.views import account as own
-from lakou.identity.views import administration, entrance, organisations, personal_data
+from lakou.identity.views import address, administration, entrance, organisations, personal_data
 
 
 def _allauth(route: str, view: Callable[..., Any], name: str) -> URLPattern:
@@ -34,6 +33,7 @@ def _form(view: Callable[..., Any]) -> Callable[..., Any]:
 
 _own = [
     path("compte/secours/", own.break_glass_sheet, name="break_glass_sheet"),
+    path("compte/nom/", address.name, name="name"),
     path("compte/donnees/", personal_data.own_data, name="own_data"),
     path("compte/effacer/", personal_data.erase_own, name="erase_own"),
     path("secours/", entrance.break_glass, name="break_glass"),
@@ -62,14 +62,13 @@ urlpatterns = [
     path("", include((_own, "identity"))),
     path("compte/", own.overview, name="account_overview"),
     path("compte/sessions/", own.sessions, name="usersessions_list"),
-    # allauth sends here whoever it would let change addresses, which an administrator does.
-    path("compte/adresse/", RedirectView.as_view(pattern_name="account_overview"), name="account_email"),
+    path("compte/adresse/", address.address, name="account_email"),
     _allauth("connexion/", account.login, "account_login"),
     _allauth("deconnexion/", account.logout, "account_logout"),
     _allauth("inactif/", account.account_inactive, "account_inactive"),
     _allauth("inscription/", account.signup, "account_signup"),
     _allauth("inscription/confirmer/", account.email_verification_sent, "account_email_verification_sent"),
-    _allauth("inscription/confirmer/<str:key>/", account.confirm_email, "account_confirm_email"),
+    path("compte/inscription/confirmer/<str:key>/", address.confirm, name="account_confirm_email"),
     _allauth("confirmer/", account.reauthenticate, "account_reauthenticate"),
     _allauth("mot-de-passe/changer/", account.password_change, "account_change_password"),
     _allauth("mot-de-passe/definir/", account.password_set, "account_set_password"),

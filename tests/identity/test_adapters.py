@@ -222,9 +222,12 @@ def test_the_link_in_a_mail_leads_to_this_site_whatever_host_was_asked(visitor: 
 
 
 @override_settings(LAKOU_HAS_MAIL=True, EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend", EMAIL_PORT=9)
-def test_a_mail_server_that_is_away_stops_nobody(visitor: Visitor) -> None:
+def test_while_the_mail_server_is_away_who_waits_is_told_so_with_an_account_or_without(visitor: Visitor) -> None:
     make_person()
-    assert visitor.post("/compte/mot-de-passe/oublie/", {"email": "anne@example.org"}).status_code == 302
+    for email in ("anne@example.org", "nobody@example.org"):
+        answer = visitor.post("/compte/mot-de-passe/oublie/", {"email": email})
+        assert answer.status_code == 503
+        assert "recommencez dans quelques minutes" in answer.content.decode()
 
 
 def test_nobody_signs_up_unless_the_site_says_so(visitor: Visitor) -> None:

@@ -46,6 +46,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         ("close", ["close", BO], ""),
         ("closed", ["list"], ""),
         ("reopen", ["close", BO, "--reopen"], ""),
+        ("change", ["change", BO, "--name", "Bo Morne", "--email", "b@example.org"], ""),
+        ("change back", ["change", "person:2", "--email", BO], ""),
+        ("change to taken", ["change", BO, "--email", ADA], ""),
         ("export", ["export", BO], ""),
         ("export nobody", ["export", "nobody@example.org"], ""),
         ("erase unasked", ["erase", BO], "y\n"),
@@ -95,6 +98,7 @@ def test_codes_and_links_are_printed_for_a_machine_to_read(told: dict[str, list[
 def test_what_is_held_about_a_person_is_one_document(told: dict[str, list[str]]) -> None:
     document = json.loads(told["export"][0])
     assert (document["format"], document["person"]["email"]) == ("lakou.person/1", BO)
+    assert document["person"]["name"] == "Bo Morne"
     assert [one["role"] for one in document["roles"]] == ["approver", "observer"]
 
 
@@ -109,6 +113,7 @@ def test_what_is_held_about_a_person_is_one_document(told: dict[str, list[str]])
         ("unknown role", "There is no role 'king'"),
         ("last", "last administrator"),
         ("close last", "last administrator"),
+        ("change to taken", "There is a person with this address already"),
         ("export nobody", "There is no such person"),
         ("erase unasked", "Nothing was erased"),
         ("erase last", "last administrator"),
@@ -120,7 +125,8 @@ def test_what_cannot_be_is_said(told: dict[str, list[str]], step: str, said: str
 
 
 @pytest.mark.parametrize(
-    "step", ["grant", "revoke", "close", "reopen", "reset", "erase", "erase again", "erase by number"]
+    "step",
+    ["grant", "revoke", "close", "reopen", "reset", "change", "change back", "erase", "erase again", "erase by number"],
 )
 def test_what_can_be_is_done(told: dict[str, list[str]], step: str) -> None:
     assert told[step][1] == ""

@@ -29,6 +29,8 @@ MADE = [
 ]
 PLAIN = [
     "/compte/",
+    "/compte/nom/",
+    "/compte/adresse/",
     "/compte/donnees/",
     "/compte/secours/",
     "/compte/second-facteur/",

@@ -18,7 +18,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from lakou.identity import acts, queries
-from lakou.identity.models import Organisation, Person, PersonRole, RoleGrant
+from lakou.identity.models import Invitation, Organisation, Person, PersonRole, RoleGrant
 from lakou.kernel.errors import BadRequest, Conflict, NotFound
 
 
@@ -37,17 +37,72 @@ def create_person(
     """
     address = checked_email(email)
     if Person.objects.filter(email=address).exists():
-        raise Conflict("There is a person with this address already", place="email", hint="see: lakou user list")
+        raise _taken()
     person = Person(email=address, name=" ".join(name.split())[:120], joined=now or datetime.now(UTC))
     put_password(person, password)
     try:
         with transaction.atomic():
             person.save()
     except IntegrityError:
-        raise Conflict("There is a person with this address already", place="email") from None
+        raise _taken() from None
     EmailAddress.objects.create(user=person, email=address, verified=True, primary=True)
     acts.note("person.created", actor=acts.actor_of(by), subject=acts.person(person.pk), now=now)
     return person
+
+
+@transaction.atomic
+def change_name(*, person: Person, name: str, by: Person | None = None, now: datetime | None = None) -> None:
+    """Give a person another name; an empty one is allowed."""
+    given = " ".join(name.split())[:120]
+    if given == person.name:
+        return
+    person.name = given
+    person.save(update_fields=["name"])
+    _note_change(person, "name", by, now)
+
+
+@transaction.atomic
+def ask_for_address(*, person: Person, email: str) -> EmailAddress:
+    """Note the address that a person wants, unconfirmed, in place of one asked for before. Nothing changes yet.
+
+    Whether it is somebody else's is not told here: only who reads its mail learns that, at the confirmation.
+    Raises BadRequest for what is no address, Conflict for the one they have.
+    """
+    address = checked_email(email)
+    if address == person.email:
+        raise Conflict("This is the address of the account already", place="address")
+    drop_asked_address(person=person)
+    return EmailAddress.objects.create(user=person, email=address)
+
+
+def drop_asked_address(*, person: Person) -> None:
+    """Forget the address that was asked for; its link works no more."""
+    queries.asked_addresses(person).delete()
+
+
+@transaction.atomic
+def change_address(*, person: Person, email: str, by: Person | None = None, now: datetime | None = None) -> None:
+    """Make this the address of a person: they have confirmed it, or an administrator knows it to be theirs.
+
+    Links for a new password that are on their way to the old one stop. Raises BadRequest for what is no address,
+    Conflict when somebody else has it.
+    """
+    address = checked_email(email)
+    must_be_free(person=person, email=address)
+    if address == person.email:
+        return
+    EmailAddress.objects.filter(user=person).delete()
+    person.email = address
+    try:
+        with transaction.atomic():
+            person.save(update_fields=["email"])
+            EmailAddress.objects.create(user=person, email=address, verified=True, primary=True)
+    except IntegrityError:  # somebody else took it at the same time
+        raise _taken() from None
+    Invitation.objects.filter(person=person, used__isnull=True, withdrawn__isnull=True).update(
+        withdrawn=now or datetime.now(UTC)
+    )
+    _note_change(person, "email", by, now)
 
 
 @transaction.atomic
@@ -169,6 +224,17 @@ def end_sessions(
     return ended
 
 
+def must_be_free(*, person: Person, email: str) -> None:
+    """Raises Conflict for an address that somebody other than this person has."""
+    others = EmailAddress.objects.exclude(user=person).filter(email=email, verified=True)
+    if others.exists() or Person.objects.exclude(pk=person.pk).filter(email=email).exists():
+        raise _taken()
+
+
+def _taken() -> Conflict:
+    return Conflict("There is a person with this address already", place="email", hint="see: lakou user list")
+
+
 def checked_email(email: str) -> str:
     """The address in lower case. Raises BadRequest when it is none."""
     address = email.strip().lower()
@@ -237,6 +303,16 @@ def must_leave_an_administrator(ending: Iterable[RoleGrant]) -> None:
 def _of_the_whole(grants: Iterable[RoleGrant]) -> bool:
     """Whether one of these holds on all of the organisation's territory."""
     return any(not grant.territory for grant in grants)
+
+
+def _note_change(person: Person, what: str, by: Person | None, now: datetime | None) -> None:
+    acts.note(
+        "person.changed",
+        actor=acts.actor_of(by),
+        subject=acts.person(person.pk),
+        detail={"what": what},
+        now=now,
+    )
 
 
 def _note_role(act: str, grant: RoleGrant, by: Person | None, now: datetime | None) -> None:

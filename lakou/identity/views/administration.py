@@ -12,13 +12,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from lakou.identity import invitation_mail, policy, queries, second_factor
+from lakou.identity import mail, policy, queries, second_factor
 from lakou.identity.actions import invitations, people
-from lakou.identity.adapters import absolute
 from lakou.identity.forms import GrantForm, InviteForm
 from lakou.identity.models import Invitation, Person, RoleGrant
 from lakou.identity.policy import Action, Kind
 from lakou.identity.policy.people import may_open_account, role_in
+from lakou.identity.site import absolute
 from lakou.identity.views.doors import actor, asked_again, for_those_who, listed_person, me, said, say
 from lakou.kernel.errors import LakouError
 
@@ -158,7 +158,7 @@ def password_link(request: HttpRequest, number: int) -> HttpResponse:
 
 def _show_link(request: HttpRequest, made: invitations.NewInvitation) -> HttpResponse:
     path = reverse("identity:invitation_link", args=[made.secret])
-    was_sent = invitation_mail.send(made)
+    was_sent = mail.send_invitation(made)
     context = {
         "invitation": made.invitation,
         # On screen the address may begin as the administrator's own does; in mail it never does.

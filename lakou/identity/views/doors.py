@@ -24,6 +24,7 @@ View = Callable[..., HttpResponse]
 # (status, place) → what a page says, and at which field of the form.
 SAID: dict[tuple[int, str], tuple[str, str]] = {
     (400, "email"): ("email", "Ce n’est pas une adresse e-mail."),
+    (409, "address"): ("address", "C’est déjà l’adresse de votre compte."),
     (409, "email"): ("email", "Cette adresse a déjà un compte."),
     (400, "role"): ("role", "Ce rôle n’existe pas."),
     (409, "role"): (

@@ -186,6 +186,33 @@ def close(
     err.print(f"The account of {email} is {'open' if reopen else 'closed'}.", markup=False)
 
 
+@app.command()
+def change(
+    who: Who,
+    name: Annotated[str | None, typer.Option("--name", help="The name they have from now on")] = None,
+    new_email: Annotated[
+        str | None, typer.Option("--email", help="The address they have from now on; make sure that it is theirs")
+    ] = None,
+    data: options.Data = None,
+    database_url: options.DatabaseUrl = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Change the name or the e-mail address of a person. Where the site sends mail, the old address is told."""
+    settings = _open(config, data, database_url)
+    from lakou.identity import mail
+    from lakou.identity.actions import people
+
+    person = _found_person(who)
+    if name is not None:
+        people.change_name(person=person, name=name)
+    old = person.email
+    if new_email is not None:
+        people.change_address(person=person, email=new_email)
+        if settings.smtp_url and mail.tell_old_address(old=old, new=person.email) is not mail.Delivery.SENT:
+            err.print(f"{old} could not be told.", markup=False)
+    err.print(f"person:{person.pk} is {person.name or 'without a name'}, {person.email}.", markup=False)
+
+
 @app.command("reset-second-factor")
 def reset_second_factor(
     email: Email,
@@ -232,9 +259,7 @@ def export(
     from lakou.identity import personal_data
     from lakou.identity.actions import personal_data as actions
 
-    person = _person(who)
-    if person is None:
-        raise NotFound("There is no such person", place="WHO", hint="see: lakou user list")
+    person = _found_person(who)
     text = personal_data.as_json(actions.export_person(person=person))
     if output is None:
         print(text, end="")
@@ -281,6 +306,13 @@ def _person(who: str) -> Person | None:
     if kind == "person" and number.isascii() and number.isdigit():
         return queries.people().filter(pk=int(number[:18])).first()
     return queries.person_by_email(who)
+
+
+def _found_person(who: str) -> Person:
+    found = _person(who)
+    if found is None:
+        raise NotFound("There is no such person", place="WHO", hint="see: lakou user list")
+    return found
 
 
 def _open(config: Path | None, data: Path | None, database_url: str | None) -> Config:

@@ -11,6 +11,7 @@ from django.db import connection
 
 from lakou.identity import queries
 from lakou.identity.actions import break_glass, people
+from lakou.identity.journal import queries as journal
 from lakou.identity.models import PersonRole, RoleGrant
 from lakou.kernel.errors import BadRequest, Conflict, NotFound, Unauthorized
 from tests.identity.conftest import PASSWORD, make_organisation, make_person
@@ -126,6 +127,22 @@ def test_the_last_administrators_account_stays_open() -> None:
         people.close_account(person=person)
     person.refresh_from_db()
     assert person.is_active
+
+
+def test_another_address_is_taken_once_and_links_follow() -> None:
+    anne, bo = make_person(), make_person("bo@example.org")
+    people.ask_for_address(person=anne, email="first@example.org")
+    people.ask_for_address(person=anne, email="New@example.org")
+    assert [one.email for one in queries.asked_addresses(anne)] == ["new@example.org"]
+    people.change_address(person=bo, email="new@example.org")
+    with pytest.raises(Conflict):
+        people.change_address(person=anne, email="NEW@example.org")
+    with pytest.raises(BadRequest):
+        people.change_address(person=anne, email="new@")
+    anne.refresh_from_db()
+    assert anne.email == "anne@example.org"
+    people.change_address(person=anne, email="anne@example.org")  # no change, no row
+    assert [row.subject for row in journal.rows(act="person.changed").order_by("-seq")[:1]] == [f"person:{bo.pk}"]
 
 
 def test_of_two_administrators_who_end_each_other_at_once_one_stays() -> None:
