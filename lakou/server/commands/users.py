@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lakou.kernel.errors import BadRequest, NotFound
-from lakou.server import compose
-from lakou.server.commands import options
+from lakou.server.commands import civic, options
 from lakou.server.config import Config
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def create(
 
     Without a terminal the password is the first line of standard input. The first organisation runs the site.
     """
-    settings = _open(config, data, database_url)
+    settings = civic.opened(config, data, database_url)
     from django.db import transaction
 
     from lakou.identity import queries
@@ -93,7 +93,7 @@ def link(
     config: options.ConfigFile = None,
 ) -> None:
     """Print a one-time link by which a person sets a new password, alone on the last line."""
-    settings = _open(config, data, database_url)
+    settings = civic.opened(config, data, database_url)
     from lakou.identity.actions import invitations, people
 
     made = invitations.make_password_link(person=people.named_person(email))
@@ -105,7 +105,7 @@ def list_(
     data: options.Data = None, database_url: options.DatabaseUrl = None, config: options.ConfigFile = None
 ) -> None:
     """List all people with the roles they hold."""
-    _open(config, data, database_url)
+    civic.opened(config, data, database_url)
     from lakou.identity import queries, second_factor
 
     table = Table("person", "name", "roles", "second factor", "codes left", "last login", box=None)
@@ -123,47 +123,50 @@ def list_(
     Console().print(table, markup=False)
 
 
-@app.command()
-def grant(
-    email: Email,
-    role: RoleName,
-    organisation: OrganisationName = None,
-    territory: Territory = "",
-    data: options.Data = None,
-    database_url: options.DatabaseUrl = None,
-    config: options.ConfigFile = None,
-) -> None:
-    """Give a person a role; it holds at once."""
-    _open(config, data, database_url)
+def _on_a_role(name: str, meaning: str, act: Callable[[Person, Organisation, str, str], str]) -> None:
+    """Add a command on a role of a person; `act` does it and gives the words that say so."""
+
+    def command(
+        email: Email,
+        role: RoleName,
+        organisation: OrganisationName = None,
+        territory: Territory = "",
+        data: options.Data = None,
+        database_url: options.DatabaseUrl = None,
+        config: options.ConfigFile = None,
+    ) -> None:
+        civic.opened(config, data, database_url)
+        from lakou.identity.actions import people
+
+        where = civic.named_organisation(organisation)
+        done = act(people.named_person(email), where, role, territory)
+        err.print(f"{email} {done} {role} in {where.name}.", markup=False)
+
+    app.command(name, help=meaning)(command)
+
+
+def _grant(person: Person, organisation: Organisation, role: str, territory: str) -> str:
     from lakou.identity.actions import people
 
-    where = _named(organisation)
-    people.grant_role(person=people.named_person(email), organisation=where, role=role, territory=territory)
-    err.print(f"{email} is {role} in {where.name}.", markup=False)
+    people.grant_role(person=person, organisation=organisation, role=role, territory=territory)
+    return "is"
 
 
-@app.command()
-def revoke(
-    email: Email,
-    role: RoleName,
-    organisation: OrganisationName = None,
-    territory: Territory = "",
-    data: options.Data = None,
-    database_url: options.DatabaseUrl = None,
-    config: options.ConfigFile = None,
-) -> None:
-    """End a role of a person; it ends at once."""
-    _open(config, data, database_url)
+def _revoke(person: Person, organisation: Organisation, role: str, territory: str) -> str:
     from lakou.identity import queries
     from lakou.identity.actions import people
 
-    where = _named(organisation)
-    person = people.named_person(email)
-    held = queries.active_grants(person).filter(organisation=where, role=role, territory=territory).first()
+    held = queries.active_grants(person).filter(organisation=organisation, role=role, territory=territory).first()
     if held is None:
-        raise NotFound(f"{email} is not {role} in {where.name}", place="--role", hint="see: lakou user list")
+        raise NotFound(
+            f"{person.email} is not {role} in {organisation.name}", place="--role", hint="see: lakou user list"
+        )
     people.end_role(grant=held)
-    err.print(f"{email} is no longer {role} in {where.name}.", markup=False)
+    return "is no longer"
+
+
+_on_a_role("grant", "Give a person a role; it holds at once.", _grant)
+_on_a_role("revoke", "End a role of a person; it ends at once.", _revoke)
 
 
 @app.command()
@@ -175,7 +178,7 @@ def close(
     config: options.ConfigFile = None,
 ) -> None:
     """Close the account of a person who has left; their sessions end at once."""
-    _open(config, data, database_url)
+    civic.opened(config, data, database_url)
     from lakou.identity.actions import people
 
     person = people.named_person(email)
@@ -198,7 +201,7 @@ def change(
     config: options.ConfigFile = None,
 ) -> None:
     """Change the name or the e-mail address of a person. Where the site sends mail, the old address is told."""
-    settings = _open(config, data, database_url)
+    settings = civic.opened(config, data, database_url)
     from lakou.identity import mail
     from lakou.identity.actions import people
 
@@ -221,7 +224,7 @@ def reset_second_factor(
     config: options.ConfigFile = None,
 ) -> None:
     """Take away the second factors of a person who has lost them, and end their sessions."""
-    _open(config, data, database_url)
+    civic.opened(config, data, database_url)
     from lakou.identity.actions import people
 
     removed = people.reset_second_factor(person=people.named_person(email))
@@ -236,7 +239,7 @@ def break_glass(
     config: options.ConfigFile = None,
 ) -> None:
     """Print ten new one-time codes for the page /secours/; older ones stop. They are shown this once."""
-    _open(config, data, database_url)
+    civic.opened(config, data, database_url)
     from lakou.identity.actions import break_glass as sheets
     from lakou.identity.actions import people
 
@@ -255,7 +258,7 @@ def export(
     config: options.ConfigFile = None,
 ) -> None:
     """Write all that is held about a person as JSON, to be handed to them. No secret is in it."""
-    _open(config, data, database_url)
+    civic.opened(config, data, database_url)
     from lakou.identity import personal_data
     from lakou.identity.actions import personal_data as actions
 
@@ -282,7 +285,7 @@ def erase(
 
     Tokens that the person made keep working: they belong to their organisation.
     """
-    _open(config, data, database_url)
+    civic.opened(config, data, database_url)
     from lakou.identity.actions import personal_data as actions
 
     if not (yes or (sys.stdin.isatty() and typer.confirm(f"Erase {who} for good?", err=True))):
@@ -315,37 +318,12 @@ def _found_person(who: str) -> Person:
     return found
 
 
-def _open(config: Path | None, data: Path | None, database_url: str | None) -> Config:
-    settings = options.read(config, data_dir=data, database_url=database_url)
-    compose.migrate_civic(settings)
-    from django.utils import translation
-
-    from lakou.identity import acts
-
-    acts.work_as(options.operator())
-    translation.activate("en")  # rules of passwords are told in the language of the command line
-    return settings
-
-
 def _organisation(name: str, kind: str) -> Organisation:
     from lakou.identity import queries
     from lakou.identity.actions import organisations
 
     found = queries.organisation_named(name)
     return found or organisations.create_organisation(name=name, kind=kind)
-
-
-def _named(name: str | None) -> Organisation:
-    from lakou.identity import queries
-
-    found = queries.host() if name is None else queries.organisation_named(name)
-    if found is None:
-        raise NotFound(
-            f"There is no organisation named {name!r}" if name else "There is no organisation yet",
-            place="--organisation",
-            hint="lakou user create EMAIL --role administrator --organisation NAME",
-        )
-    return found
 
 
 def _asked_password() -> str:
