@@ -161,3 +161,9 @@ class OrganisationForm(forms.Form):
         help_text="La clé de son profil, par exemple le-lamentin.",
         widget=forms.TextInput(attrs=_LETTERS),
     )
+
+
+class HandOnForm(forms.Form):
+    """That the administrator knows what handing the site on means."""
+
+    understood = forms.BooleanField(label="Je sais que mon organisation n’administrera plus ce site")

@@ -132,6 +132,14 @@ def host_administrators() -> QuerySet[Person]:
     return Person.objects.filter(pk__in=held.order_by().values("person"))
 
 
+def administrators_of_whole(organisation: Organisation) -> QuerySet[Person]:
+    """Who administers all of this organisation now, not a part of its territory only."""
+    held = RoleGrant.objects.filter(
+        organisation=organisation, role=PersonRole.ADMINISTRATOR, territory="", ended_at__isnull=True
+    )
+    return Person.objects.filter(pk__in=held.order_by().values("person"), is_active=True)
+
+
 def organisation_named(name: str) -> Organisation | None:
     """The organisation of this name."""
     return Organisation.objects.filter(name=" ".join(name.split())).first()

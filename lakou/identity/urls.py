@@ -57,6 +57,7 @@ _own = [
     path("administration/organisations/", organisations.organisation_list, name="organisations"),
     path("administration/organisations/ajouter/", organisations.add, name="add_organisation"),
     path("administration/organisations/<int:number>/", organisations.change, name="organisation"),
+    path("administration/organisations/<int:number>/hote/", organisations.hand_on, name="hand_on_host"),
 ]
 urlpatterns = [
     path("", include((_own, "identity"))),

@@ -20,6 +20,7 @@ from lakou.server.commands import (
     demo,
     doctor,
     layers,
+    organisations,
     places,
     retention,
     scenarios,
@@ -46,6 +47,7 @@ app.add_typer(scenarios.app, name="scenario")
 app.add_typer(tokens.app, name="token")
 app.add_typer(audit.app, name="audit")
 app.add_typer(users.app, name="user")
+app.add_typer(organisations.app, name="organisation")
 app.add_typer(connectors.app, name="connector")
 app.add_typer(places.app, name="place")
 app.add_typer(layers.app, name="layer")

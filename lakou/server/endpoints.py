@@ -427,6 +427,9 @@ _ACCOUNTS = (
            GET=_ADMINS_OF_ONE[:-3] + "403", POST=_ADMINS_302[:-3] + "403"),
     *_page("/administration/organisations/<int:number>/", _A.CHANGE, _K.ORGANISATION,
            GET=_ADMINS_OF_ONE, POST=_ADMINS_302),
+    # Without the tick that confirms it.
+    *_page("/administration/organisations/<int:number>/hote/", _A.GRANT, _K.ORGANISATION,
+           GET=_ADMINS_OF_ONE, POST=_ADMINS_OF_ONE.replace("200", "400")),
 )  # fmt: skip
 
 ENDPOINTS: tuple[Endpoint, ...] = (*_DATA_PLANE, *_MQTT, *_STATE, *_CIVIC, *_ACCOUNTS)

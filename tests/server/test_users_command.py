@@ -1,4 +1,4 @@
-"""`lakou user`, all commands one after another in one process: each start would cost a second."""
+"""`lakou user` and `lakou organisation`, one after another in one process: each start would cost a second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from lakou.kernel.errors import LakouError
 from lakou.server.cli import app
 told = []
 for words, given in json.load(sys.stdin):
-    done = CliRunner().invoke(app, ["user", *words, "--data", sys.argv[1]], input=given)
+    words = words if words[0] == "organisation" else ["user", *words]
+    done = CliRunner().invoke(app, [*words, "--data", sys.argv[1]], input=given)
     error = done.exception
     told.append([done.stdout, error.message if isinstance(error, LakouError) else repr(error) if error else ""])
 json.dump(told, sys.stdout)
@@ -49,6 +50,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         ("change", ["change", BO, "--name", "Bo Morne", "--email", "b@example.org"], ""),
         ("change back", ["change", "person:2", "--email", BO], ""),
         ("change to taken", ["change", BO, "--email", ADA], ""),
+        ("organisations", ["organisation", "list"], ""),
+        ("hand on", ["organisation", "host", "Ducos"], ""),
+        ("hand on to none", ["organisation", "host", "Rivière"], ""),
+        ("hand on again", ["organisation", "host", "CTM"], ""),
         ("export", ["export", BO], ""),
         ("export nobody", ["export", "nobody@example.org"], ""),
         ("erase unasked", ["erase", BO], "y\n"),
@@ -88,6 +93,11 @@ def test_the_list_shows_roles_and_what_is_missing(told: dict[str, list[str]]) ->
     assert PASSWORD not in json.dumps(told)
 
 
+def test_the_list_of_organisations_shows_the_host_first(told: dict[str, list[str]]) -> None:
+    rows = [line.split() for line in told["organisations"][0].splitlines()[1:]]
+    assert [(row[0], row[-2], row[-1]) for row in rows] == [("CTM", ADA, "host"), ("Ducos", "commune", "none")]
+
+
 def test_codes_and_links_are_printed_for_a_machine_to_read(told: dict[str, list[str]]) -> None:
     lines = told["codes"][0].splitlines()
     assert len(lines) == 10
@@ -114,6 +124,8 @@ def test_what_is_held_about_a_person_is_one_document(told: dict[str, list[str]])
         ("last", "last administrator"),
         ("close last", "last administrator"),
         ("change to taken", "There is a person with this address already"),
+        ("hand on", "Nobody with a second factor administers"),
+        ("hand on to none", "There is no organisation named 'Rivière'"),
         ("export nobody", "There is no such person"),
         ("erase unasked", "Nothing was erased"),
         ("erase last", "last administrator"),
@@ -124,9 +136,21 @@ def test_what_cannot_be_is_said(told: dict[str, list[str]], step: str, said: str
     assert said in told[step][1]
 
 
-@pytest.mark.parametrize(
-    "step",
-    ["grant", "revoke", "close", "reopen", "reset", "change", "change back", "erase", "erase again", "erase by number"],
-)
+DONE = [
+    "grant",
+    "revoke",
+    "close",
+    "reopen",
+    "reset",
+    "change",
+    "change back",
+    "hand on again",
+    "erase",
+    "erase again",
+    "erase by number",
+]
+
+
+@pytest.mark.parametrize("step", DONE)
 def test_what_can_be_is_done(told: dict[str, list[str]], step: str) -> None:
     assert told[step][1] == ""

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from lakou.identity import acts, siret
+from lakou.identity import acts, queries, second_factor, siret
+from lakou.identity.actions.tokens import settle_devices
 from lakou.identity.models import Organisation, OrganisationKind, Person, Scope
 from lakou.kernel.errors import BadRequest, Conflict
 
@@ -50,6 +51,45 @@ def change_organisation(
     organisation.save()
     _note("organisation.changed", organisation, by, now)
     return organisation
+
+
+@transaction.atomic
+def hand_on_host(*, organisation: Organisation, by: Person | None = None, now: datetime | None = None) -> Organisation:
+    """Make this organisation the host in place of the one that is; doing so again changes nothing.
+
+    At every instant one organisation is the host and has an administrator who can act: this one needs one of the whole
+    with a second factor. Devices whose token names no organisation stay with the one that they served; programs go with
+    the site. Raises Conflict.
+    """
+    # Locked before anything is looked at: an administrator's role is ended under the same lock (`people.end_role`).
+    # All of them, for which one is the host is known only then.
+    found = {one.pk: one for one in Organisation.objects.select_for_update(no_key=True).order_by("pk")}
+    after = found[organisation.pk]
+    if after.is_host:
+        return after
+    if not any(second_factor.has_one(person) for person in queries.administrators_of_whole(after)):
+        raise Conflict(
+            "Nobody with a second factor administers the whole of this organisation",
+            place="host",
+            hint="make an administrator of it, who logs in and sets up a second factor",
+        )
+    before = next((one for one in found.values() if one.is_host), None)
+    devices = 0
+    if before is not None:
+        before.is_host = False
+        before.save(update_fields=["is_host"])
+        devices = settle_devices(organisation=before)
+    after.is_host = True
+    after.save(update_fields=["is_host"])
+    acts.note(
+        "organisation.made_host",
+        actor=acts.actor_of(by),
+        subject=f"organisation:{after.pk}",
+        organisation=after.pk,
+        detail={"before": before.pk if before else None, "devices": devices},
+        now=now,
+    )
+    return after
 
 
 def _fill(organisation: Organisation, name: str, kind: str, siret_text: str, territory: str) -> None:

@@ -165,6 +165,11 @@ def give_token(
     return token
 
 
+def settle_devices(*, organisation: Organisation) -> int:
+    """Write this organisation, the host until now, on tokens of devices that name none; how many there were."""
+    return Token.objects.filter(organisation=None, role=Role.DEVICE).update(organisation=organisation)
+
+
 def note_use(*, numbers: Collection[int], now: datetime) -> None:
     """Write down that these tokens were used lately; not a change of rights, so the epoch stays."""
     Token.objects.filter(pk__in=numbers).update(last_used=now)

@@ -55,6 +55,7 @@ ACTS: dict[str, Act] = {
         Act("invitation.used", "iam", "creation", NOTICE, "Acceptation d’une invitation"),
         Act("organisation.created", "iam", "creation", NOTICE, "Création d’une organisation"),
         Act("organisation.changed", "iam", "change", NOTICE, "Modification d’une organisation"),
+        Act("organisation.made_host", "iam", "admin", WARNING, "Transmission de la tenue du site"),
         Act("role.granted", "iam", "admin", NOTICE, "Attribution d’un rôle"),
         Act("role.ended", "iam", "admin", NOTICE, "Fin d’un rôle"),
         Act("token.created", "iam", "creation", NOTICE, "Création d’un jeton"),

@@ -137,7 +137,8 @@ RULES: tuple[Rule, ...] = (
     Rule((_A.READ, _A.EXPORT, *_WRITE), _K.PERSON, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),
     Rule((_A.READ,), _K.ORGANISATION, (_R.ANYONE,)),
     Rule((_A.CHANGE,), _K.ORGANISATION, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),
-    Rule((_A.CREATE,), _K.ORGANISATION, (_R.ADMINISTRATOR,), (_W.EVERYWHERE, _W.MFA)),
+    # To grant an organisation is to make it the host.
+    Rule((_A.CREATE, _A.GRANT), _K.ORGANISATION, (_R.ADMINISTRATOR,), (_W.EVERYWHERE, _W.MFA)),
     Rule((_A.READ, _A.GRANT, _A.WITHDRAW), _K.ROLE, (_R.ADMINISTRATOR,), (_W.WITHIN, _W.MFA)),
     Rule((_A.READ,), _K.ROLE, (_R.CITIZEN,), (_W.SELF,)),
     Rule((_A.READ, *_WRITE), _K.ORGANISATION, (_R.ADMIN,), (_W.WHOLE,)),

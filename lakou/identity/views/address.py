@@ -34,7 +34,7 @@ from lakou.kernel.errors import LakouError
 def name(request: HttpRequest) -> HttpResponse:
     """`/compte/nom/`."""
     person = me(request)
-    form = NameForm(request.POST or None, initial={"name": person.name})
+    form = NameForm(request.POST if request.method == "POST" else None, initial={"name": person.name})
     if request.method == "POST" and form.is_valid():
         people.change_name(person=person, name=form.cleaned_data["name"], by=person)
         messages.success(request, "C’est enregistré.")

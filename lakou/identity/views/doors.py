@@ -34,6 +34,10 @@ SAID: dict[tuple[int, str], tuple[str, str]] = {
     (400, "name"): ("name", "Le nom a de 1 à 120 caractères."),
     (409, "name"): ("name", "Une organisation porte déjà ce nom."),
     (400, "siret"): ("siret_text", "Ce n’est pas un SIRET : 14 chiffres, dont le dernier est une clé de contrôle."),
+    (409, "host"): (
+        "",
+        "Cette organisation n’a pas d’administrateur de tout son territoire qui ait un second facteur.",
+    ),
     (409, "siret"): ("siret_text", "Une organisation porte déjà ce SIRET."),
     (400, "kind"): ("kind", "Cette sorte d’organisation n’existe pas."),
     (400, "territory"): ("territory", "La clé d’un territoire a au plus 60 caractères."),

@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from lakou.identity import policy, queries
+from lakou.identity import policy, queries, second_factor
 from lakou.identity.actions import organisations
-from lakou.identity.forms import OrganisationForm
+from lakou.identity.forms import HandOnForm, OrganisationForm
 from lakou.identity.models import Organisation
 from lakou.identity.policy import Action, Kind, Object
 from lakou.identity.views.doors import actor, asked_again, for_those_who, me, say
@@ -23,6 +23,7 @@ def organisation_list(request: HttpRequest) -> HttpResponse:
     """`/administration/organisations/`: those that I administer."""
     context = {
         "organisations": queries.organisations_of_administrator(me(request)),
+        "may_hand_on": policy.may(actor(request), Action.GRANT, Object(Kind.ORGANISATION)),
         "may_add": policy.may(actor(request), Action.CREATE, Object(Kind.ORGANISATION)),
     }
     return render(request, "identity/organisations.html", context)
@@ -47,6 +48,28 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
     if not policy.may(actor(request), Action.CHANGE, Object(Kind.ORGANISATION, found.pk)):
         raise PermissionDenied
     return _form_page(request, found)
+
+
+@for_those_who(Action.CHANGE, Kind.ORGANISATION)
+@asked_again
+@require_http_methods(["GET", "HEAD", "POST"])
+def hand_on(request: HttpRequest, number: int) -> HttpResponse:
+    """`/administration/organisations/<n>/hote/`: hand on to this organisation what makes the host."""
+    found = get_object_or_404(queries.organisations_of_administrator(me(request)), pk=number)
+    if not policy.may(actor(request), Action.GRANT, Object(Kind.ORGANISATION, found.pk)):
+        raise PermissionDenied
+    form = HandOnForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            organisations.hand_on_host(organisation=found, by=me(request))
+        except LakouError as error:
+            say(form, error)
+        else:
+            messages.success(request, f"{found} tient maintenant ce site.")
+            return redirect("account_overview")
+    able = [person for person in queries.administrators_of_whole(found) if second_factor.has_one(person)]
+    context = {"form": form, "organisation": found, "host": queries.host(), "able": able}
+    return render(request, "identity/hand_on.html", context, status=400 if form.errors else 200)
 
 
 def _form_page(request: HttpRequest, found: Organisation | None) -> HttpResponse:

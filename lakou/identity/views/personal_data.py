@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -35,7 +35,7 @@ def own_data(request: HttpRequest) -> HttpResponse:
 def erase_own(request: HttpRequest) -> HttpResponse:
     """`/compte/effacer/`: what goes and what stays; after a POST with my address, the account is gone."""
     person = _myself(request, Action.DELETE)
-    form = EraseForm(request.POST or None, expected=person.email)
+    form = EraseForm(_given(request), expected=person.email)
     if request.method == "POST" and _was_erased(request, person, form):
         request.session.flush()
         request.user = AnonymousUser()
@@ -57,7 +57,7 @@ def data_of(request: HttpRequest, number: int) -> HttpResponse:
 def erase(request: HttpRequest, number: int) -> HttpResponse:
     """`/administration/personnes/<n>/effacer/`: erase a person who asked for it, or whose account is over."""
     person = _another(request, number, Action.DELETE)
-    form = EraseForm(request.POST or None, expected=person.email)
+    form = EraseForm(_given(request), expected=person.email)
     if request.method == "POST" and _was_erased(request, person, form):
         messages.success(request, f"Le compte est effacé. Le journal garde « personne {number} ».")
         return redirect("identity:people")
@@ -75,6 +75,10 @@ def _was_erased(request: HttpRequest, person: Person, form: EraseForm) -> bool:
         say(form, error)
         return False
     return True
+
+
+def _given(request: HttpRequest) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None
 
 
 def _file(request: HttpRequest, person: Person) -> HttpResponse:
