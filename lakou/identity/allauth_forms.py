@@ -13,6 +13,7 @@ from allauth.mfa.webauthn.forms import (
     LoginWebAuthnForm,
     ReauthenticateWebAuthnForm,
 )
+from django import forms
 from django.core.exceptions import ValidationError
 
 
@@ -25,6 +26,14 @@ class LoginForm(AllauthLoginForm):  # type: ignore[misc]  # allauth publishes no
         _name(self, "password", "Mot de passe")
 
 
+class _WholeAnswer(forms.Form):
+    """What a key answers is whole, or it is refused here."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["credential"].validators.append(_is_whole)
+
+
 class ApplicationForm(ActivateTOTPForm):  # type: ignore[misc]
     """The first code of an application."""
 
@@ -33,7 +42,7 @@ class ApplicationForm(ActivateTOTPForm):  # type: ignore[misc]
         _name(self, "code", "Code que montre l’application")
 
 
-class AddKeyForm(AddWebAuthnForm):  # type: ignore[misc]
+class AddKeyForm(_WholeAnswer, AddWebAuthnForm):  # type: ignore[misc]
     """A key or a passkey, and its name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -45,7 +54,6 @@ class AddKeyForm(AddWebAuthnForm):  # type: ignore[misc]
             "Passkey : se connecter sans mot de passe",
             "L’appareil demande alors une empreinte, un visage ou un code.",
         )
-        _ask_for_whole(self)
 
 
 class EditKeyForm(EditWebAuthnForm):  # type: ignore[misc]
@@ -56,32 +64,16 @@ class EditKeyForm(EditWebAuthnForm):  # type: ignore[misc]
         _name(self, "name", "Nom")
 
 
-class LoginKeyForm(LoginWebAuthnForm):  # type: ignore[misc]
+class LoginKeyForm(_WholeAnswer, LoginWebAuthnForm):  # type: ignore[misc]
     """What a passkey answers at the log-in."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _ask_for_whole(self)
 
-
-class SecondKeyForm(AuthenticateWebAuthnForm):  # type: ignore[misc]
+class SecondKeyForm(_WholeAnswer, AuthenticateWebAuthnForm):  # type: ignore[misc]
     """What a key answers after the password."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _ask_for_whole(self)
 
-
-class AgainKeyForm(ReauthenticateWebAuthnForm):  # type: ignore[misc]
+class AgainKeyForm(_WholeAnswer, ReauthenticateWebAuthnForm):  # type: ignore[misc]
     """What a key answers when it is asked again."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _ask_for_whole(self)
-
-
-def _ask_for_whole(form: Any) -> None:
-    form.fields["credential"].validators.append(_is_whole)
 
 
 def _is_whole(credential: object) -> None:

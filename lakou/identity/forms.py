@@ -12,18 +12,19 @@ from lakou.identity.models import Organisation, OrganisationKind, PersonRole
 _LETTERS = {"autocapitalize": "none", "spellcheck": "false"}
 
 
+def _password(label: str, autocomplete: str) -> forms.CharField:
+    """A password as it was typed, spaces too; browsers are told whether it is a new one."""
+    widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+    return forms.CharField(label=label, max_length=1000, strip=False, widget=widget)
+
+
 class BreakGlassForm(forms.Form):
     """Address, password and one printed code."""
 
     email = forms.EmailField(
         label="Adresse e-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"})
     )
-    password = forms.CharField(
-        label="Mot de passe",
-        max_length=1000,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
+    password = _password("Mot de passe", "current-password")
     code = forms.CharField(
         label="Code de secours",
         max_length=100,
@@ -35,18 +36,8 @@ class BreakGlassForm(forms.Form):
 class PasswordForm(forms.Form):
     """A new password, given twice."""
 
-    password1 = forms.CharField(
-        label="Mot de passe",
-        max_length=1000,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-    password2 = forms.CharField(
-        label="Le même mot de passe, une seconde fois",
-        max_length=1000,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+    password1 = _password("Mot de passe", "new-password")
+    password2 = _password("Le même mot de passe, une seconde fois", "new-password")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
