@@ -61,6 +61,8 @@ class Server:
         self.program: tuple[str, ...] = (sys.executable, "-m", "lakou")
         self.options: tuple[str, ...] = ()
         """More words for `lakou serve`."""
+        self.settings = ""
+        """More lines for its settings file, before the first table."""
 
     @property
     def origin(self) -> str:
@@ -150,7 +152,7 @@ class Server:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LAKOU_")}
         if self.config is None:
             self.config = self.data.parent / f"{self.data.name}.toml"
-            self.config.write_text(f"[limits]\nhot_rows = {HOT_ROWS}\n", encoding="utf-8")
+            self.config.write_text(f"{self.settings}[limits]\nhot_rows = {HOT_ROWS}\n", encoding="utf-8")
         return kept | {
             "LAKOU_CONFIG": str(self.config),
             "LAKOU_MQTT_PORT": str(self.mqtt_port or free_port()),
@@ -222,8 +224,8 @@ def _template(database: str, superuser_url: str | None) -> _Template:
 
 
 @contextlib.contextmanager
-def running(database: str, superuser_url: str | None = None) -> Iterator[Server]:
-    """A started server on "sqlite" or "postgres" with its own data; everything is removed at the end.
+def running(database: str, superuser_url: str | None = None, settings: str = "") -> Iterator[Server]:
+    """A started server on "sqlite" or "postgres" with its own data and settings; everything is removed at the end.
 
     Its databases are copies of those of a site that has started once. First starts are tested with `Server` itself.
     """
@@ -239,7 +241,7 @@ def running(database: str, superuser_url: str | None = None) -> Iterator[Server]
         if database == "sqlite":
             for file in template.folder.glob("*.db*"):
                 shutil.copy(file, server.data)
-        server.token = template.token
+        server.token, server.settings = template.token, settings
         stack.callback(server.stop)
         server.start()
         yield server
