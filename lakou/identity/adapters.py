@@ -95,9 +95,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth pu
             raise ImmediateHttpResponse(not_sent(request, delivery)) from None
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """How to ask again: by the second factor where there is one; by password else, and after break-glass."""
+        """How to ask again: by the second factor where there is one; by password else, and after break-glass.
+
+        The first is the one that is asked for: a key, of who has no application that shows codes.
+        """
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         by_factor = [method for method in methods if method["id"].startswith("mfa_")]
+        if by_factor and not second_factor.has_application(user):
+            by_factor.reverse()
         request = allauth_context.request
         if by_factor and not (request and second_factor.is_break_glass(request, user)):
             return by_factor

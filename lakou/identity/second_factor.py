@@ -16,7 +16,8 @@ from lakou.identity.models import Person, PersonRole
 
 BREAK_GLASS = "break_glass"
 STRONG = frozenset({"mfa", BREAK_GLASS})
-FACTORS = ["totp", "webauthn"]
+APPLICATION = ["totp"]
+FACTORS = [*APPLICATION, "webauthn"]
 # Without one, the policy lets these do nothing of what they are for.
 NEEDED_BY = frozenset({PersonRole.APPROVER, PersonRole.ADMINISTRATOR})
 
@@ -48,9 +49,15 @@ def where_to_give(person: Person, back: str) -> str:
     """The address at which this person sets up a second factor, or gives theirs and goes on to `back`."""
     if not has_one(person):
         return reverse("mfa_index")
-    return f"{reverse('mfa_reauthenticate')}?{urlencode({'next': back})}"
+    page = "mfa_reauthenticate" if has_application(person) else "mfa_reauthenticate_webauthn"
+    return f"{reverse(page)}?{urlencode({'next': back})}"
 
 
 def has_one(person: Person) -> bool:
     """Whether this person has an application, a key or a passkey; recovery codes alone are none."""
     return bool(is_mfa_enabled(person, FACTORS))
+
+
+def has_application(person: Person) -> bool:
+    """Whether this person has an application that shows codes; who has none is asked for their key first."""
+    return bool(is_mfa_enabled(person, APPLICATION))

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import override_settings
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -84,6 +86,16 @@ def log_in(page: Page, base: str) -> None:
     page.keyboard.press("Enter")
 
 
+def _as_five_minutes_later() -> None:
+    """So that a sensitive act asks again."""
+    for row in Session.objects.all():
+        session = SessionStore(row.session_key)
+        for record in session["account_authentication_methods"]:
+            record["at"] -= 301
+        session.modified = True
+        session.save()
+
+
 def test_a_passkey_is_the_second_factor_and_opens_the_account_without_password(browser: Browser, base: str) -> None:
     aside(lambda: make_person(role="administrator"))
     context = browser.new_context()
@@ -110,6 +122,20 @@ def test_a_passkey_is_the_second_factor_and_opens_the_account_without_password(b
     page.get_by_role("main").get_by_role("button", name="Se déconnecter").click()
     page.goto(f"{base}/compte/connexion/")
     page.get_by_role("button", name="Utiliser un passkey").click()
+    expect(page.get_by_role("heading", name="Mon compte")).to_be_visible()
+    page.goto(f"{base}/administration/personnes/")
+    expect(page.get_by_role("heading", name="Personnes")).to_be_visible()
+
+    aside(_as_five_minutes_later)
+    page.goto(f"{base}/administration/personnes/inviter/")
+    expect(page.get_by_role("heading", name="Confirmer que c’est vous")).to_be_visible()
+    page.get_by_role("button", name="Utiliser ma clé").click()
+    expect(page.get_by_role("heading", name="Inviter quelqu’un")).to_be_visible()
+
+    page.goto(f"{base}/compte/deconnexion/")
+    page.get_by_role("main").get_by_role("button", name="Se déconnecter").click()
+    log_in(page, base)
+    page.get_by_role("button", name="Utiliser ma clé").click()
     expect(page.get_by_role("heading", name="Mon compte")).to_be_visible()
     page.goto(f"{base}/administration/personnes/")
     expect(page.get_by_role("heading", name="Personnes")).to_be_visible()
