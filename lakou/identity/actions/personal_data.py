@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from allauth.account.internal.stagekit import LOGIN_SESSION_KEY
 from allauth.account.models import EmailAddress
+from allauth.account.utils import user_pk_to_url_str
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q
 
@@ -50,6 +53,7 @@ def erase_person(*, person: Person, by: Person | None = None, now: datetime | No
     RoleGrant.objects.filter(granted_by=found).update(granted_by=None)
     RoleGrant.objects.filter(ended_by=found).update(ended_by=None)
     RoleGrant.objects.filter(person=found).delete()
+    _end_log_ins(found)
     found.delete()  # and with it addresses, factors, codes and the list of sessions
     acts.note(
         "person.erased",
@@ -71,3 +75,11 @@ def erase_address(*, email: str, by: Person | None = None, now: datetime | None 
     if erased:
         acts.note("person.erased", actor=acts.actor_of(by), detail={"invitations": erased}, now=now)
     return erased
+
+
+def _end_log_ins(person: Person) -> None:
+    """End log-ins of this person that wait for a second factor or a confirmed address: such a session names them."""
+    number = user_pk_to_url_str(person)
+    for session in Session.objects.iterator():
+        if session.get_decoded().get(LOGIN_SESSION_KEY, {}).get("user_pk") == number:
+            session.delete()

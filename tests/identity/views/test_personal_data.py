@@ -8,6 +8,7 @@ import pytest
 
 from lakou.identity import queries
 from lakou.identity.actions import people as actions
+from lakou.identity.actions.personal_data import erase_person
 from lakou.identity.journal import queries as journal
 from lakou.identity.models import Person
 from tests.identity.conftest import Visitor, make_organisation, make_person, target
@@ -93,3 +94,16 @@ def test_of_who_is_also_elsewhere_only_the_host_disposes(visitor: Visitor) -> No
     assert visitor.post(f"{PEOPLE}{both.pk}/donnees/").status_code == 403
     assert visitor.post(f"{PEOPLE}{both.pk}/effacer/", {"email": "both@example.org"}).status_code == 403
     assert Person.objects.filter(pk=both.pk).exists()
+
+
+def test_who_is_erased_half_way_through_a_log_in_stays_out(visitor: Visitor) -> None:
+    make_person("host@example.org", "administrator")
+    anne = make_person()
+    visitor.log_in("anne@example.org")
+    visitor.enrol()
+    half = Visitor()
+    assert target(half.log_in("anne@example.org")) == "/compte/second-facteur/donner/"
+    erase_person(person=anne)
+    assert target(half.get("/compte/second-facteur/donner/")) == "/compte/connexion/"
+    assert target(half.post("/compte/second-facteur/donner/", {"code": "000000"})) == "/compte/connexion/"
+    assert not half.is_in()
