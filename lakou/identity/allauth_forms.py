@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.forms import LoginForm as AllauthLoginForm
+from allauth.account.forms import ResetPasswordForm
+from allauth.account.forms import SignupForm as AllauthSignupForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import (
     AddWebAuthnForm,
@@ -14,6 +16,7 @@ from allauth.mfa.webauthn.forms import (
     ReauthenticateWebAuthnForm,
 )
 from django import forms
+from django.contrib.auth.password_validation import password_validators_help_texts
 from django.core.exceptions import ValidationError
 
 
@@ -24,6 +27,24 @@ class LoginForm(AllauthLoginForm):  # type: ignore[misc]  # allauth publishes no
         super().__init__(*args, **kwargs)
         _name(self, "login", "Adresse e-mail")
         _name(self, "password", "Mot de passe")
+
+
+class SignupForm(AllauthSignupForm):  # type: ignore[misc]
+    """Who opens an account by themselves."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name(self, "email", "Adresse e-mail", "Un lien y est envoyé, qui la confirme.")
+        _name(self, "password1", "Mot de passe", " ".join(password_validators_help_texts()))
+        _name(self, "password2", "Le même mot de passe, une seconde fois")
+
+
+class ResetForm(ResetPasswordForm):  # type: ignore[misc]
+    """Who has forgotten the password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name(self, "email", "Adresse e-mail")
 
 
 class _WholeAnswer(forms.Form):

@@ -121,7 +121,11 @@ LOGIN_REDIRECT_URL = "account_overview"
 LOGOUT_REDIRECT_URL = "/"
 
 ACCOUNT_ADAPTER = "lakou.identity.adapters.AccountAdapter"
-ACCOUNT_FORMS = {"login": "lakou.identity.allauth_forms.LoginForm"}
+ACCOUNT_FORMS = {
+    "login": "lakou.identity.allauth_forms.LoginForm",
+    "signup": "lakou.identity.allauth_forms.SignupForm",
+    "reset_password": "lakou.identity.allauth_forms.ResetForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

@@ -246,6 +246,9 @@ def test_nobody_signs_up_unless_the_site_says_so(visitor: Visitor) -> None:
 def test_who_signs_up_confirms_the_address_and_is_an_inhabitant(visitor: Visitor) -> None:
     make_organisation()
     mail.outbox = []
+    page = visitor.get("/compte/inscription/").content.decode()
+    assert "Un lien y est envoyé" in page
+    assert "Courriel" not in page
     given = {"email": "New@example.org", "password1": PASSWORD, "password2": PASSWORD}
     visitor.post("/compte/inscription/", given)
     assert not visitor.is_in()
