@@ -42,10 +42,12 @@ def erase_person(*, person: Person, by: Person | None = None, now: datetime | No
         return False
     held = RoleGrant.objects.filter(person=found, ended_at__isnull=True)
     people.must_leave_an_administrator(held)
+    _end_log_ins(found)  # before the first row of the journal, for whose end others wait
     ended = [people.end_role(grant=grant, by=by, now=now) for grant in held]
     sessions = people.end_sessions(person=found, sessions=UserSession.objects.filter(user=found), by=by, now=now)
-    addresses = EmailAddress.objects.filter(user=found, verified=True).values_list("email", flat=True)
-    invitations = Invitation.objects.filter(Q(email__in=[found.email, *addresses]) | Q(person=found))
+    # An address that nobody confirmed may be another's, and so may the invitations to it.
+    addresses = list(EmailAddress.objects.filter(user=found, verified=True).values_list("email", flat=True))
+    invitations = Invitation.objects.filter(Q(email__in=addresses) | Q(person=found))
     detail = {"roles": len(ended), "sessions": sessions, "invitations": invitations.count()}
     invitations.delete()
     # What they did to others stays done; the journal says by whom.
@@ -53,7 +55,6 @@ def erase_person(*, person: Person, by: Person | None = None, now: datetime | No
     RoleGrant.objects.filter(granted_by=found).update(granted_by=None)
     RoleGrant.objects.filter(ended_by=found).update(ended_by=None)
     RoleGrant.objects.filter(person=found).delete()
-    _end_log_ins(found)
     found.delete()  # and with it addresses, factors, codes and the list of sessions
     acts.note(
         "person.erased",
