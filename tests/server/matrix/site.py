@@ -32,10 +32,11 @@ from lakou.server import compose, config
 compose.load_django(config.load({"data_dir": sys.argv[1], "database_url": sys.argv[2] or None}))
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from lakou.identity import queries
 from lakou.identity.actions import break_glass, invitations, organisations, people
 from lakou.territory.models import Layer, Place
 columns = json.loads(sys.argv[3])
-site = organisations.create_organisation(name="CTM", kind="ctm")
+site = queries.host() or organisations.create_organisation(name="CTM", kind="ctm")
 other = organisations.create_organisation(name="Ducos", kind="commune")
 third = organisations.create_organisation(name="Rivière-Pilote", kind="commune")
 codes = {}
