@@ -52,11 +52,20 @@ class Pump:
                     batch.append(self._waiting.get_nowait())
                 for _ in batch:
                     self.session.taken()
-                await asyncio.gather(*(self._store(message) for message in batch))
-                for message in batch:
-                    self.session.acknowledge(message)
+                await self._settle(batch)
         finally:
             await self.session.stop()
+
+    async def _settle(self, batch: list[Message]) -> None:
+        """Store all and acknowledge; when it is cancelled, what is stored, up to the first that is not."""
+        tasks = [asyncio.ensure_future(self._store(message)) for message in batch]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for message, task in zip(batch, tasks, strict=True):
+                if not task.done() or task.cancelled():
+                    break
+                self.session.acknowledge(message)
 
     async def _store(self, message: Message) -> None:
         """Returns when the message is stored, or never will be."""
