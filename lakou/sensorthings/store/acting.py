@@ -10,13 +10,11 @@ from typing import Any
 
 from lakou.kernel import jsontext
 from lakou.sensorthings import witness
-from lakou.sensorthings.access import ADMIN, PUBLIC, Principal
+from lakou.sensorthings.access import ADMIN, PUBLIC, UNCLAIMED, Principal
 from lakou.sensorthings.model import DATASTREAM, MULTI_DATASTREAM, THING, EntityType
 from lakou.sensorthings.payload import KEPT
 from lakou.sensorthings.store.session import Session
 
-UNCLAIMED = 1
-"""The scope of what waits to be claimed, and of what the product restricts, which has no circle of its own."""
 WAITING = "unclaimed"
 """The value of `properties/lakou/claim` of a device that nobody has claimed."""
 CLAIMED = (THING, DATASTREAM, MULTI_DATASTREAM)

@@ -10,7 +10,7 @@ from typing import Any
 
 from lakou.kernel import time
 from lakou.kernel.errors import BadRequest, Forbidden, NotFound
-from lakou.sensorthings.access import PUBLIC, Principal
+from lakou.sensorthings.access import PUBLIC, UNCLAIMED, Principal
 from lakou.sensorthings.model import (
     DATASTREAM,
     HISTORICAL_LOCATION,
@@ -29,9 +29,6 @@ from lakou.sensorthings.sql.dialect import Micros
 from lakou.sensorthings.store import acting, corrections
 from lakou.sensorthings.store.observing import Observation, observe
 from lakou.sensorthings.store.session import Session
-
-RESTRICTED = acting.UNCLAIMED
-"""The scope of what an administrator restricts, who has no scope of his own."""
 
 STREAMS = (DATASTREAM, MULTI_DATASTREAM)
 _CHANGED_BY_LINK = ("Thing", "HistoricalLocation", "MultiDatastream")
@@ -84,7 +81,7 @@ def _scope(principal: Principal, visibility: str | None, inherited: int | None) 
     if inherited:
         return inherited
     if visibility == "restricted":
-        return principal.home or RESTRICTED
+        return principal.home or UNCLAIMED
     return PUBLIC
 
 
@@ -304,7 +301,7 @@ def update(session: Session, principal: Principal, type_: EntityType, id_: int, 
     if any(p.columns and p.columns[0] in tree.columns for p in type_.properties if p.name in ("location", "feature")):
         session.tx.set_geometry(type_.table, id_, tree.geometry, tree.box)
     if tree.visibility is not None:
-        chosen = PUBLIC if tree.visibility == "public" else principal.home or RESTRICTED
+        chosen = PUBLIC if tree.visibility == "public" else principal.home or UNCLAIMED
         acting.shown_or_hidden(session, principal, type_, id_, scope, chosen)
         corrections.set_visibility(session, type_, id_, scope, chosen)
     session.record("update", type_.name, id_)
