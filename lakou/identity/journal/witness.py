@@ -91,9 +91,9 @@ def note_refusal(actor: Actor | None, error: LakouError, address: str | None, pa
 def _append(act: Act, organisation: int | None) -> None:
     shown = list(act.subjects[:NAMED])
     subject = ", ".join(shown) + (f", … ({len(act.subjects)})" if len(act.subjects) > NAMED else "")
-    detail: dict[str, str | int | list[str]] = {**act.detail, **act.counts, "key": act.key}
+    detail: dict[str, str | int | list[int]] = {**act.detail, **act.counts, "key": act.key}
     if len(act.subjects) > 1:
-        detail["subjects"] = list(act.subjects)
+        detail |= _by_type(act.subjects)
     journal.record(
         act=act.act,
         actor=_actor(act.actor, act.name),
@@ -103,6 +103,15 @@ def _append(act: Act, organisation: int | None) -> None:
         address=act.address or None,
         now=EPOCH + timedelta(microseconds=act.at),
     )
+
+
+def _by_type(subjects: Sequence[str]) -> dict[str, list[int]]:
+    """{"Things": [7, 8]} of "Things(7)" and "Things(8)"."""
+    found: dict[str, list[int]] = {}
+    for subject in subjects:
+        name, _, id_ = subject.rstrip(")").partition("(")
+        found.setdefault(name, []).append(int(id_))
+    return found
 
 
 def _append_gathered(one: Gathered) -> None:

@@ -71,11 +71,12 @@ def test_people_the_product_and_strangers_are_named_as_elsewhere(bearing: Journa
 
 
 def test_many_subjects_are_counted_in_the_row_and_named_in_its_detail(bearing: JournalWitness) -> None:
-    names = tuple(f"Things({n})" for n in range(50))
+    names = ("Datastreams(9)", *(f"Things({n})" for n in range(49)))
     bearing.tell([msgspec.structs.replace(act_of("device.claimed", GAUGE, at=AT), subjects=names)])
     (row,) = last()
-    assert row.subject == "Things(0), Things(1), Things(2), … (50)"
-    assert json.loads(row.detail)["subjects"] == list(names)
+    assert row.subject == "Datastreams(9), Things(0), Things(1), … (50)"
+    detail = json.loads(row.detail)
+    assert (detail["Datastreams"], detail["Things"]) == ([9], list(range(49)))
 
 
 def test_every_act_of_the_data_plane_has_words() -> None:
