@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -324,7 +325,7 @@ class Service:
             return await self._route(request)
         except LakouError as error:
             self.note_refusal(error)
-            self.note_denial(request.principal, error, request.client, "sensorthings")
+            self.denied(request, error)
             return error_answer(error)
         except RecursionError:
             return error_answer(BadRequest("The request is nested too deeply", code="depth"))
@@ -419,12 +420,18 @@ class Service:
             stream_id, multi = target.hops[0].key, target.hops[0].type is MULTI_DATASTREAM
         elif len(target.hops) > 1:
             raise BadRequest("Lines go to Observations or to a Datastream's", place="path", code="ndjson")
-        return await bulk.ndjson(request, stream_id, multi=multi, submit=self.submitter(), limits=self.limits)
+        denied, submit = partial(self.denied, request), self.submitter()
+        return await bulk.ndjson(request, stream_id, multi=multi, submit=submit, limits=self.limits, denied=denied)
+
+    def denied(self, request: Request, error: LakouError) -> None:
+        """Somebody who is known may not do what a request asks for."""
+        self.note_denial(request.principal, error, request.client, "sensorthings")
 
 
 async def _create_observations(service: Service, request: Request) -> Answer:
     check_writer(request.principal)
-    return await bulk.create_observations(request, service.submitter(), service.limits)
+    denied = partial(service.denied, request)
+    return await bulk.create_observations(request, service.submitter(), service.limits, denied)
 
 
 ACTIONS: dict[str, Callable[[Service, Request], Awaitable[Answer]]] = {

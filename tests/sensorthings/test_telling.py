@@ -138,6 +138,18 @@ def test_what_is_refused_or_fails_in_a_change_set_leaves_no_act(told: Told) -> N
     assert [act for act, *_ in told.acts()] == ["device.claimed", "visibility.changed"]
 
 
+def test_rows_that_may_not_be_stored_are_one_refusal_a_request(told: Told) -> None:
+    told.caller.make("Things", bodies.station(Datastreams=[bodies.datastream()]), who=AGENT)
+    rows = [[f"2026-01-01T00:00:{n:02}Z", n] for n in range(20)]
+    series = [{"Datastream": bodies.ref(1), "components": ["phenomenonTime", "result"], "dataArray": rows}]
+    answer = told.caller.call("POST", "CreateObservations", series, who=DEVICE)
+    assert [said[:6] for said in body_of(answer)] == ["error:"] * 20
+    lines = b'{"result": 1}\n' * 3
+    kind = {"Content-Type": "application/x-ndjson"}
+    assert told.caller.call("POST", "Datastreams(1)/Observations", lines, who=DEVICE, headers=kind).status == 400
+    assert told.notes.refused == [("gauge", "sensorthings")] * 2
+
+
 def test_keeping_for_another_time_is_an_act(told: Told) -> None:
     kept = bodies.datastream(**{"@lakou.retention": {"raw": "P730D"}})
     told.caller.make("Things", bodies.station(Datastreams=[kept]), who=AGENT)
