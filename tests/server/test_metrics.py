@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lakou.server.families import FAMILIES
 from lakou.server.metrics import Metrics
+from lakou.server.readiness import KEPT_S
 from tests.conftest import POSTGRES_URL
 from tests.harness import make
 from tests.harness.client import Api, key
@@ -36,12 +37,12 @@ def until(holds: Callable[[], bool]) -> None:
 
 def settled(server: Server, begun: dict[str, float]) -> dict[str, float]:
     """The figures once the acts that were done since are in the journal: carrying them commits too."""
-    for _ in range(100):
+    for _ in range(30):
+        time.sleep(KEPT_S + 0.1)  # the probe of the figures commits too, and is fresh now
         found = figures(server)
         told = found["lakou_acts_told_total"] - begun["lakou_acts_told_total"]
         if told and not found["lakou_acts_waiting"]:
             return found
-        time.sleep(0.1)
     raise AssertionError("the acts do not come into the journal")
 
 
