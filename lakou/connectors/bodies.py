@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lakou.connectors.reading import Datastream, FeatureOfInterest, Json, Location, ObservedProperty, Sensor, Thing
 from lakou.kernel.time import format_instant
+from lakou.sensorthings.store.acting import WAITING
 
-UNCLAIMED = "unclaimed"
 GEOJSON = "application/geo+json"
 
 Body = dict[str, Json]
@@ -13,7 +13,7 @@ Body = dict[str, Json]
 
 def thing(value: Thing) -> Body:
     """A Thing with its Location and without its Datastreams; restricted and marked while nobody has claimed it."""
-    claim = {} if value.claimed else {"claim": UNCLAIMED}
+    claim = {} if value.claimed else {"claim": WAITING}
     return {
         "name": value.name,
         "description": value.description,

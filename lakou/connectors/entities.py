@@ -22,6 +22,7 @@ from lakou.kernel.errors import BadRequest, LakouError, TooManyRequests, Unavail
 from lakou.kernel.jsontext import decode, encode
 from lakou.kernel.time import parse_instant
 from lakou.sensorthings.access import ADMIN, Principal
+from lakou.sensorthings.store.acting import WAITING
 
 log = structlog.get_logger(__name__)
 
@@ -142,7 +143,7 @@ class Entities:
 
     async def _check_unclaimed(self, thing: Thing) -> None:
         # Counted over all principals: a limit by token would be lifted by making tokens.
-        target = f"/Things?$filter=properties/lakou/claim eq '{bodies.UNCLAIMED}'&$count=true&$top=0"
+        target = f"/Things?$filter=properties/lakou/claim eq '{WAITING}'&$count=true&$top=0"
         count = (await self._json(ADMIN, target)).get("@iot.count", 0)
         if int(count) >= self.max_unclaimed:
             log.warning("unknown device refused", thing=thing.key, unclaimed=count, limit=self.max_unclaimed)

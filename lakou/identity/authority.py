@@ -143,11 +143,13 @@ class TokenAuthority:
         if found is None and self._look_again():
             found = self._find(number, digest)
         if found is None:
-            raise Unauthorized(
+            refusal = Unauthorized(
                 "This token is unknown, has expired or was revoked",
                 place="Authorization",
                 hint="ask an administrator for a new one: lakou token renew NAME",
             )
+            refusal.token = number if number in self._known else 0
+            raise refusal
         return found
 
     def refresh(self) -> None:

@@ -1,7 +1,8 @@
 """Sessions, people and messages for pages, at no cost for who is not logged in; and the second factor before all else.
 
 Django's own three do no work before a view asks, yet each costs two changes of thread on the way of every page. Here
-they are put on the request at once, and only a session that was used is looked at again on the way back.
+they are put on the request at once, and only a session that was used is looked at again on the way back. Refusals are
+noted for the journal.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from django.urls import reverse
 from django.utils.decorators import sync_and_async_middleware
 
 from lakou.identity import second_factor
+from lakou.identity.journal import witness
 from lakou.identity.models import Person
+from lakou.identity.policy.requests import actor_of_request
+from lakou.kernel.errors import Forbidden, LakouError, Unauthorized
 
 Answer = HttpResponseBase | Awaitable[HttpResponseBase]
 Handler = Callable[[HttpRequest], Answer]
 
+REFUSED = (Unauthorized.status, Forbidden.status)
 # Where somebody without their second factor may still go: to give one, to set one up, or away.
 OPEN = (
     "mfa_index",
@@ -97,6 +102,42 @@ def second_factor_first(get_response: Handler) -> Handler:
         return get_response(request) if target is None else HttpResponseRedirect(target)
 
     return now
+
+
+@sync_and_async_middleware
+def refusals_are_noted(get_response: Handler) -> Handler:
+    """Whoever showed who they are, or a token that is none, and was refused: that goes into the journal, gathered."""
+    if iscoroutinefunction(get_response):
+
+        async def later(request: HttpRequest) -> HttpResponseBase:
+            response = await cast(Awaitable[HttpResponseBase], get_response(request))
+            if response.status_code in REFUSED:
+                await sync_to_async(_note_refusal, thread_sensitive=True)(request, response.status_code)
+            return response
+
+        return later
+
+    def now(request: HttpRequest) -> Answer:
+        response = cast(HttpResponseBase, get_response(request))
+        if response.status_code in REFUSED:
+            _note_refusal(request, response.status_code)
+        return response
+
+    return now
+
+
+def _note_refusal(request: HttpRequest, status: int) -> None:
+    address = request.META.get("REMOTE_ADDR")
+    part = "webhook" if request.path.startswith("/api/connectors/") else "pages"
+    try:
+        actor = actor_of_request(request)
+    except Unauthorized as error:
+        witness.note_refusal(None, error, address, part)
+        return
+    except LakouError:
+        return
+    if status == Forbidden.status:
+        witness.note_refusal(actor, Forbidden("This was refused"), address, part)
 
 
 def _detour(request: HttpRequest) -> str | None:

@@ -4,8 +4,6 @@ Every entity row carries one scope. 0 (public) and -1 (deleted) belong to `senso
 connector puts what an unknown device sends until somebody claims it; each token owns one further number.
 """
 
-from lakou.sensorthings.access import DELETED, PUBLIC
-
-UNCLAIMED = 1
+from lakou.sensorthings.access import DELETED, PUBLIC, UNCLAIMED
 
 __all__ = ["DELETED", "PUBLIC", "UNCLAIMED"]

@@ -43,10 +43,15 @@ class BadRequest(LakouError):
 
 
 class Unauthorized(LakouError):
-    """401: a token is needed, or the one given is unknown or expired."""
+    """401: a token is needed, or the one given is unknown or expired.
+
+    `token` is the number of a token that exists and was shown with a secret that is none, or none any more: for the
+    journal, never for the answer.
+    """
 
     status = 401
     code = "unauthorized"
+    token = 0
 
 
 class Forbidden(LakouError):

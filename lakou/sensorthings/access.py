@@ -2,7 +2,8 @@
 
 `identity` holds people and tokens; `server` passes an `Authority` in. Here is only what a request needs:
 a principal with its scopes. A scope is an integer on every entity row (DESIGN §4 rule 9): 0 is public,
--1 is deleted and never visible, others are restricted. Unknown means no.
+-1 is deleted and never visible, others are restricted; 1 is where unknown devices wait to be claimed, and what the
+product restricts, which has no circle of its own. Unknown means no.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 
 PUBLIC = 0
 DELETED = -1
+UNCLAIMED = 1
 
 
 class Changes(IntEnum):

@@ -206,7 +206,7 @@ def _request(whole: Request, part: Part, made: dict[str, str]) -> Request:
     if made and body and b'"$' in body:
         body = jsontext.encode(_with_ids(jsontext.decode(body), made))
     headers = {n: v for n, v in part.headers.items() if n != b"authorization"}
-    return Request(part.method, path, query, headers, body, whole.principal, whole.base)
+    return Request(part.method, path, query, headers, body, whole.principal, whole.base, client=whole.client)
 
 
 def _with_ids(value: Any, made: dict[str, str]) -> Any:
@@ -275,6 +275,7 @@ async def _change_set(service: Service, whole: Request, parts: list[Part], made:
     try:
         outcomes = await service.submit(Work(run, lambda done: done))
     except LakouError as error:
+        service.note_denial(whole.principal, error, whole.client, "sensorthings")
         return [Done(part, error_answer(error)) for part in parts]
     done: list[Done] = []
     for (part, request, work), outcome in zip(prepared, outcomes, strict=True):

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from lakou.kernel import jsontext
-from lakou.kernel.errors import BadRequest, LakouError, TooLarge
+from lakou.kernel.errors import BadRequest, Forbidden, LakouError, TooLarge
 from lakou.sensorthings import data_array, payload
 from lakou.sensorthings.access import Principal
 from lakou.sensorthings.data_array import Item
@@ -24,14 +24,18 @@ from lakou.sensorthings.store.session import Session
 
 Submit = Callable[..., "asyncio.Future[Any]"]
 Outcome = int | LakouError
+Denied = Callable[[LakouError], None]
 MAX_LINE = 1024 * 1024
 MAX_ERRORS = 100
 READ_ROWS = 1_000
 """Rows of a data array read in one go: single Observations wait some milliseconds for them at most."""
 
 
-async def create_observations(request: Request, submit: Submit, limits: Limits) -> Answer:
-    """The data array form: 201 and, in order, the self link of each Observation or "error"."""
+async def create_observations(request: Request, submit: Submit, limits: Limits, denied: Denied) -> Answer:
+    """The data array form: 201 and, in order, the self link of each Observation or "error".
+
+    `denied` hears of a request some of which its sender may not do, once.
+    """
     futures: list[asyncio.Future[list[Outcome]]] = []
     for parts in data_array.commits(data_array.groups(request.body), min(READ_ROWS, limits.commit_rows)):
         if futures:
@@ -41,14 +45,21 @@ async def create_observations(request: Request, submit: Submit, limits: Limits) 
         work = slice_of(data_array.items(parts), request.principal)
         futures.append(submit(work, rows=rows, entities=False, whole=False))
     outcomes = [outcome for slice_ in await asyncio.gather(*futures) for outcome in slice_]
+    refused: list[Forbidden] = []
     if "resultMetadata=" in request.query and "resultMetadata=full" not in request.query:
-        return json_answer(201, [o if isinstance(o, int) else _said(o) for o in outcomes])
-    base = f"{request.base}/Observations("
-    return json_answer(201, [f"{base}{o})" if isinstance(o, int) else _said(o) for o in outcomes])
+        answer = json_answer(201, [o if isinstance(o, int) else _said(o, refused) for o in outcomes])
+    else:
+        base = f"{request.base}/Observations("
+        answer = json_answer(201, [f"{base}{o})" if isinstance(o, int) else _said(o, refused) for o in outcomes])
+    if refused:
+        denied(refused[0])
+    return answer
 
 
-def _said(error: LakouError) -> str:
-    """The standard's "error" with the reason behind it."""
+def _said(error: LakouError, refused: list[Forbidden]) -> str:
+    """The standard's "error" with the reason behind it; what may not be done is put to the refused."""
+    if isinstance(error, Forbidden):
+        refused.append(error)
     where = f" at {error.place}" if error.place else ""
     return f"error: {error.message}{where}"
 
@@ -109,13 +120,16 @@ def _placed(session: Session, principal: Principal, item: Series) -> list[Outcom
     return outcomes
 
 
-async def ndjson(request: Request, stream_id: int | None, *, multi: bool, submit: Submit, limits: Limits) -> Answer:
+async def ndjson(
+    request: Request, stream_id: int | None, *, multi: bool, submit: Submit, limits: Limits, denied: Denied
+) -> Answer:
     """One Observation a line, read and committed as it comes; answers with counts and the first errors.
 
     Lines name their Datastream unless the path does. Work already committed stays when a later line is bad:
-    sending the whole again adds nothing twice where phenomenonTime is given.
+    sending the whole again adds nothing twice where phenomenonTime is given. `denied` as above.
     """
     created, failed = 0, 0
+    forbidden: Forbidden | None = None
     errors: list[dict[str, object]] = []
     async for first, lines in _lines(request, limits.commit_rows):
         items = [_line(line, stream_id, multi, f"line {first + n}") for n, line in enumerate(lines)]
@@ -124,8 +138,12 @@ async def ndjson(request: Request, stream_id: int | None, *, multi: bool, submit
                 created += 1
                 continue
             failed += 1
+            if isinstance(outcome, Forbidden):
+                forbidden = outcome
             if len(errors) < MAX_ERRORS:
                 errors.append({"line": first + n} | outcome.body())
+    if forbidden is not None:
+        denied(forbidden)
     status = 201 if failed == 0 else 200 if created else 400
     return json_answer(status, {"stored": created, "refused": failed, "errors": errors})
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from lakou.kernel.errors import BadRequest, LakouError, TooLarge
+from lakou.kernel.errors import BadRequest, LakouError, TooLarge, Unauthorized
 from lakou.sensorthings import live
 from lakou.sensorthings.access import Principal
 from lakou.sensorthings.request import Answer, Header, Request, error_answer, json_answer, not_allowed
@@ -44,6 +44,8 @@ async def respond(service: Service, scope: Scope, receive: Receive, send: Send) 
         return
     except LakouError as error:
         service.note_refusal(error)
+        if isinstance(error, Unauthorized):
+            service.note_stranger(error, address_of(scope), "sensorthings")
         answer = error_answer(error)
     except Exception:  # the edge: a fault is logged whole and told without detail
         log.exception("A request failed")
@@ -60,8 +62,8 @@ async def _answer(service: Service, scope: Scope, method: str, headers: dict[byt
     if len(raw) + len(query) > limits.url_bytes:
         raise BadRequest(f"The URL is longer than {limits.url_bytes} bytes", code="too_long", hint="POST it to $batch.")
     principal = principal_of(service, headers)
-    client = scope.get("client")
-    service.rates.check(principal, client[0] if client else None, monotonic())
+    address = address_of(scope)
+    service.rates.check(principal, address, monotonic())
     request = Request(
         method,
         _text(raw[len(PREFIX) :], "path"),
@@ -70,6 +72,7 @@ async def _answer(service: Service, scope: Scope, method: str, headers: dict[byt
         b"",
         principal,
         base_url(service, scope, headers),
+        client=address,
     )
     if method not in ("GET", "HEAD"):
         if request.media_type in STREAMED:
@@ -78,6 +81,12 @@ async def _answer(service: Service, scope: Scope, method: str, headers: dict[byt
         else:
             request.body = await _body(receive, headers, limits.body_bytes)
     return await service.handle(request)
+
+
+def address_of(scope: Scope) -> str | None:
+    """The address of the sender."""
+    client = scope.get("client")
+    return str(client[0]) if client else None
 
 
 def principal_of(service: Service, headers: dict[bytes, bytes]) -> Principal:
@@ -206,6 +215,8 @@ async def stream(service: Service, scope: Scope, receive: Receive, send: Send) -
         broadcast = service.broadcast
         broadcast.add(one)
     except LakouError as error:
+        if isinstance(error, Unauthorized):
+            service.note_stranger(error, address_of(scope), "live")
         await _send(send, method, error_answer(error))
         return
     await live.serve(broadcast, one, receive, send)

@@ -23,7 +23,8 @@ def _media_type(header: bytes) -> str:
 class Request(msgspec.Struct):
     """`path` and `query` are raw (percent-encoded), the path below the service root; header names lower-case.
 
-    `stream` gives the body in pieces when it is not read yet (bulk ingest); else `body` is whole.
+    `stream` gives the body in pieces when it is not read yet (bulk ingest); else `body` is whole. `client` is the
+    address of the sender, None for what is asked inside the process.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Request(msgspec.Struct):
     principal: Principal
     base: str
     stream: AsyncIterator[bytes] | None = None
+    client: str | None = None
 
     def header(self, name: bytes) -> str | None:
         """A header as text, None when absent."""

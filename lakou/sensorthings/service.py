@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ import msgspec
 
 from lakou.kernel import time
 from lakou.kernel.bus import Bus
-from lakou.kernel.errors import BadRequest, LakouError, Unavailable
+from lakou.kernel.errors import BadRequest, Forbidden, LakouError, Unauthorized, Unavailable
 from lakou.kernel.histogram import Histogram
 from lakou.sensorthings import batch, bulk, http, live, root
-from lakou.sensorthings.access import Authority, Principal
+from lakou.sensorthings.access import PUBLIC, Authority, Principal
 from lakou.sensorthings.broadcast import Broadcast
 from lakou.sensorthings.feed import Feed
 from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS
@@ -40,6 +41,8 @@ from lakou.sensorthings.store.readers import Readers
 from lakou.sensorthings.store.retention import Policy, Retention
 from lakou.sensorthings.store.session import Commit
 from lakou.sensorthings.store.writer import Writer
+from lakou.sensorthings.telling import Teller
+from lakou.sensorthings.witness import Witness
 from lakou.sensorthings.work import Work, Written
 from lakou.sensorthings.writing import Writing, check_writer
 
@@ -47,6 +50,8 @@ log = logging.getLogger(__name__)
 
 ROOT = "/sta/v1.1"
 OPENAPI = "/api/openapi.json"
+FILES = {(b"content-type", b"text/csv;charset=UTF-8"): "CSV", (b"content-type", b"application/geo+json"): "GeoJSON"}
+"""The first header of answers that are files for other programs."""
 UPKEEP_S = 600.0
 WAIT_S = 5.0
 START_S = 30.0
@@ -86,11 +91,13 @@ class _Listeners:
 
 
 class Service:
-    """One store, one writer, a few readers."""
+    """One store, one writer, a few readers. Without a witness, acts stay in the outbox until somebody has one."""
 
-    def __init__(self, config: ServiceConfig, authority: Authority) -> None:
+    def __init__(self, config: ServiceConfig, authority: Authority, witness: Witness | None = None) -> None:
         self.config = config
         self.authority = authority
+        self.witness = witness
+        self._teller: Teller | None = None
         self.limits = config.limits
         self.bus = Bus()
         self.rates = Rates(config.limits)
@@ -133,8 +140,14 @@ class Service:
             commit_rows=self.limits.commit_rows,
             queue_rows=self.limits.queue_rows,
         )
+        telling: tuple[asyncio.Task[None], ...] = ()
+        if self.witness is not None:
+            self._teller = Teller(self.witness, self._readers, self.submitter)
+            self._writer.acted = self._teller.wake
+            telling = (asyncio.create_task(self._teller.run(), name="lakou-telling"),)
         self._writer.start()
         self._upkeep = (
+            *telling,
             asyncio.create_task(self._keep_up(), name="lakou-upkeep"),
             asyncio.create_task(self._work_beside(), name="lakou-beside"),
         )
@@ -148,6 +161,8 @@ class Service:
         if self._broadcast is not None:
             self._broadcast.close()
             await asyncio.sleep(0)
+        if self._teller is not None:
+            await self._teller.finish()
         if self._writer is not None:
             await asyncio.to_thread(self._writer.stop)
         if self._follower is not None:
@@ -155,7 +170,7 @@ class Service:
             await asyncio.to_thread(self._follower.stop)
         if self._readers is not None:
             await asyncio.to_thread(self._readers.close)
-        self._writer = self._readers = self._reading = self._follower = self._broadcast = None
+        self._writer = self._readers = self._reading = self._follower = self._broadcast = self._teller = None
         self._database.close()
 
     async def _keep_up(self) -> None:
@@ -167,11 +182,20 @@ class Service:
             try:
                 more = await self.submitter()(lambda session: changes.prune(session.tx), entities=False)
                 if self.config.retention.applies:
-                    more = await self.submitter()(lambda session: retention.step(session, time.now())) or more
+                    goes_on = await self.submitter()(lambda session: retention.step(session, time.now()))
+                    self._gather_expired(goes_on)
+                    more = goes_on or more
                 if not more:
                     await asyncio.to_thread(self._database.maintain)
             except LakouError as error:
                 log.warning("Upkeep has to wait: %s", error.message)
+
+    def _gather_expired(self, goes_on: bool) -> None:
+        """A run of retention is one act: it is told when the run has ended."""
+        if self._teller is not None:
+            if self._teller.is_expiring and not goes_on:
+                self._teller.wake()
+            self._teller.is_expiring = goes_on
 
     async def _work_beside(self) -> None:
         """Checkpoints and rollups, beside the commits."""
@@ -214,6 +238,9 @@ class Service:
             yield "lakou_commit_rows", (), writer.rows
             yield "lakou_commit_duration_seconds", (), writer.seconds
             yield "lakou_seal_duration_seconds", (), writer.settling
+        if self._teller is not None:
+            yield "lakou_acts_told_total", (), self._teller.told
+            yield "lakou_acts_failed_total", (), self._teller.failed
 
     async def held(self) -> Held | None:
         """Who holds the readers of the change log up, None when nobody does. Raises Unavailable."""
@@ -234,6 +261,8 @@ class Service:
                 rows = await self._readers.rows(statement, figures.LAG_TIMEOUT_S)
                 if meaning == "readers":
                     found += [("lakou_change_log_lag_entries", (name,), lag) for name, lag in rows]
+                elif meaning == "acts":
+                    found.append(("lakou_acts_waiting", (), figures.numbers(rows)))
                 elif meaning == "length":
                     found.append(("lakou_change_log_entries", (), figures.numbers(rows)))
                 else:
@@ -248,6 +277,16 @@ class Service:
     def note_refusal(self, error: LakouError) -> None:
         """Count an error that becomes an answer; codes come from the program, never from input."""
         self.refused[error.error_code] = self.refused.get(error.error_code, 0) + 1
+
+    def note_denial(self, principal: Principal, error: LakouError, address: str | None, part: str) -> None:
+        """Somebody who is known may not do what they asked for."""
+        if self.witness is not None and isinstance(error, Forbidden):
+            self.witness.note_refusal(principal, error, address, part)
+
+    def note_stranger(self, error: Unauthorized, address: str | None, part: str) -> None:
+        """Somebody has shown a token that is not valid."""
+        if self.witness is not None:
+            self.witness.note_refusal(None, error, address, part)
 
     # ── edges ──
 
@@ -286,6 +325,7 @@ class Service:
             return await self._route(request)
         except LakouError as error:
             self.note_refusal(error)
+            self.denied(request, error)
             return error_answer(error)
         except RecursionError:
             return error_answer(BadRequest("The request is nested too deeply", code="depth"))
@@ -317,7 +357,17 @@ class Service:
     async def _read(self, request: Request) -> Answer:
         if self._reading is None:
             raise Unavailable("The store is not open")
-        return await self._reading.answer(request)
+        found = await self._reading.answer(request)
+        if self.witness is not None and found.headers and found.headers[0] in FILES:
+            self._note_taken(request, found)
+        return found
+
+    def _note_taken(self, request: Request, found: Answer) -> None:
+        """A file of what is not public for all was taken away; within the process a page draws it only."""
+        reads = request.principal.reads
+        if self.witness is not None and request.client is not None and (reads is None or not reads <= {PUBLIC}):
+            form = FILES[found.headers[0]]
+            self.witness.note_taken(request.principal, form, len(found.body), request.client)
 
     def prepare(self, request: Request) -> Work:
         """The work of a writing request, checked as far as it can be without the database."""
@@ -370,12 +420,18 @@ class Service:
             stream_id, multi = target.hops[0].key, target.hops[0].type is MULTI_DATASTREAM
         elif len(target.hops) > 1:
             raise BadRequest("Lines go to Observations or to a Datastream's", place="path", code="ndjson")
-        return await bulk.ndjson(request, stream_id, multi=multi, submit=self.submitter(), limits=self.limits)
+        denied, submit = partial(self.denied, request), self.submitter()
+        return await bulk.ndjson(request, stream_id, multi=multi, submit=submit, limits=self.limits, denied=denied)
+
+    def denied(self, request: Request, error: LakouError) -> None:
+        """Somebody who is known may not do what a request asks for."""
+        self.note_denial(request.principal, error, request.client, "sensorthings")
 
 
 async def _create_observations(service: Service, request: Request) -> Answer:
     check_writer(request.principal)
-    return await bulk.create_observations(request, service.submitter(), service.limits)
+    denied = partial(service.denied, request)
+    return await bulk.create_observations(request, service.submitter(), service.limits, denied)
 
 
 ACTIONS: dict[str, Callable[[Service, Request], Awaitable[Answer]]] = {

@@ -6,6 +6,7 @@ one commit. Source: 18-088 §10; filtered delete as in FROST's extension Filtere
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -62,6 +63,8 @@ class Writing:
                 work = self._delete(request, target, options)
             case _:
                 raise not_allowed(f"{request.method[:20]} is not possible here", _READ)
+        if work.entities and request.client is not None:
+            work.run = _sent_from(request.client, work.run)
         key = request.header(b"idempotency-key")
         return work if key is None else replay.once(work, request, key)
 
@@ -217,6 +220,19 @@ def reach(session: Session, principal: Principal, hops: tuple[Hop, ...]) -> int:
     if not rows:
         raise NotFound(f"There is no such {last.type.name}")
     return int(rows[0][0])
+
+
+def _sent_from(address: str, run: Callable[[Session], Any]) -> Callable[[Session], Any]:
+    """The same, with acts told as coming from this address."""
+
+    def addressed(session: Session) -> Any:
+        session.address = address
+        try:
+            return run(session)
+        finally:
+            session.address = ""
+
+    return addressed
 
 
 # ── creating, the same from HTTP and from MQTT ──

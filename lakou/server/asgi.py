@@ -21,6 +21,7 @@ from lakou.connectors import inbound, mqtt_pump
 from lakou.connectors.register import CivicRegister
 from lakou.connectors.scheduler import Scheduler
 from lakou.identity import authority as identity
+from lakou.identity.journal import witness
 from lakou.kernel import jsontext
 from lakou.kernel.errors import LakouError
 from lakou.sensorthings import http
@@ -125,13 +126,16 @@ class Dispatcher:
             status, body = await self._readiness.answer(plane)
             await _answer(send, status, body)
         elif path == "/metrics":
+            sent = dict(scope["headers"]).get(b"authorization")
+            actor = None
             try:
-                sent = dict(scope["headers"]).get(b"authorization")
-                metrics.check_reader(self._authority.actor(None if sent is None else sent.decode("latin-1")))
+                actor = self._authority.actor(None if sent is None else sent.decode("latin-1"))
+                metrics.check_reader(actor)
                 await self._readiness.answer(None)
                 self._sizes = [*await self._service.sizes()]
                 page = self.metrics.page()
             except LakouError as error:
+                witness.note_refusal(actor, error, http.address_of(scope), "metrics")
                 await _answer(send, error.status, error.body(), challenge=error.status == 401)
                 return
             await _send(send, 200, metrics.CONTENT_TYPE, page)

@@ -40,8 +40,12 @@ def load_django(config: Config) -> None:
 
 
 def make_service(config: Config) -> Service:
-    """The SensorThings service over this configuration's store, asking the tokens for rights. Needs Django loaded."""
+    """The SensorThings service over this configuration's store: tokens give rights, the journal is told of acts.
+
+    Needs Django loaded.
+    """
     from lakou.identity import authority
+    from lakou.identity.journal.witness import JournalWitness
     from lakou.sensorthings.service import Service, ServiceConfig
 
     tokens = authority.TokenAuthority()
@@ -53,7 +57,7 @@ def make_service(config: Config) -> Service:
         limits=read_limits(config),
         retention=read_retention(config),
     )
-    return Service(store, tokens)
+    return Service(store, tokens, JournalWitness())
 
 
 def read_retention(config: Config) -> Policy:

@@ -16,6 +16,7 @@ from typing import Any, cast
 import typer.main
 
 from lakou.identity import policy
+from lakou.identity.journal.acts import ACTS
 from lakou.identity.policy.actor import ROLE_WORDS
 from lakou.identity.policy.rules import WHEN_WORDS
 from lakou.kernel import errors
@@ -233,6 +234,24 @@ def rights_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug")
+
+
+def journal_page() -> str:
+    """docs/reference/journal.md, from the table of acts."""
+    parts = [MADE, "# Acts of the journal\n"]
+    parts.append(
+        "What stands in the journal, under which name and level (RFC 5424; a failure is at least a warning), and its "
+        "category and type of the Elastic Common Schema. Acts of alerts, rules, crises and settings have their words "
+        "for parts of the product that are still to come. How to read it: [journal](../how-to/journal.md).\n"
+    )
+    parts.append("| act | on the page | level | category, type |\n|---|---|---|---|")
+    parts.extend(
+        f"| `{act.name}` | {act.words} | {LEVELS[act.severity]} | {act.category}, {act.type} |" for act in ACTS.values()
+    )
+    return "\n".join(parts) + "\n"
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").rstrip(".")
 
@@ -241,6 +260,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": commands_page,
     "configuration.md": configuration_page,
     "errors.md": errors_page,
+    "journal.md": journal_page,
     "metrics.md": metrics_page,
     "territory.md": territory_page,
     "rights.md": rights_page,

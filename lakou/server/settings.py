@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "lakou.server.headers.permissions_policy",
     "django.middleware.common.CommonMiddleware",
     "lakou.identity.middleware.Visitors",
+    "lakou.identity.middleware.refusals_are_noted",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",

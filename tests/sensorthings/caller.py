@@ -18,6 +18,7 @@ from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.service import Answer, Service, ServiceConfig
 from lakou.sensorthings.store import databases
 from lakou.sensorthings.store.database import Database
+from lakou.sensorthings.witness import Witness
 
 DEVICE = Principal(id=11, name="gauge", role="device", reads=frozenset({0, 101}), home=101, changes=Changes.OWN)
 OTHER = Principal(id=12, name="other", role="device", reads=frozenset({0, 102}), home=102, changes=Changes.OWN)
@@ -56,9 +57,9 @@ class Store(msgspec.Struct, frozen=True):
         """The database, to be closed by the caller."""
         return databases.open_database(self.folder, self.url)
 
-    def caller(self, limits: Limits | None = None) -> Caller:
+    def caller(self, limits: Limits | None = None, witness: Witness | None = None) -> Caller:
         """A started service over this store."""
-        return Caller(self, limits or Limits(hot_rows=HOT_ROWS))
+        return Caller(self, limits or Limits(hot_rows=HOT_ROWS), witness)
 
 
 Asked = tuple[str, str, Any]
@@ -68,13 +69,14 @@ Asked = tuple[str, str, Any]
 class Caller:
     """A started service; every call is done when it returns."""
 
-    def __init__(self, store: Store, limits: Limits) -> None:
+    def __init__(self, store: Store, limits: Limits, witness: Witness | None = None) -> None:
+        self._witness = witness
         self._config = ServiceConfig(store.folder, store.url, "http://test", limits)
         self._runner = asyncio.Runner()
         self.service = self._opened()
 
     def _opened(self) -> Service:
-        service = Service(self._config, Tokens())
+        service = Service(self._config, Tokens(), self._witness)
         service.migrate()
         self._runner.run(service.start())
         return service

@@ -23,6 +23,7 @@ _OTHERS = (
     "thing_location", "historical_location_location", "datastream_observed_property", "observation",
     "feature_datastream", "moved_identity", "observation_history", "purge", "idempotency", "change",
     "rollup_hour", "rollup_day", "rollup_stale", "history_hour", "history_day", "mqtt_session", "mqtt_subscription",
+    "outbox",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
-from lakou.kernel.errors import LakouError
+from lakou.kernel.errors import LakouError, Unauthorized
 from lakou.sensorthings import writing
 from lakou.sensorthings.access import ANONYMOUS, Authority, Principal
 from lakou.sensorthings.grammar.lexer import DEFAULT_LIMITS
@@ -24,12 +24,13 @@ MAX_CLIENT_ID = 256
 
 
 class Refused(Exception):
-    """Why a CONNECT is refused: a reason code and words for the client."""
+    """Why a CONNECT is refused: a reason code and words for the client. `stranger` when its credential is none."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, stranger: Unauthorized | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.stranger = stranger
 
 
 def check(authority: Authority, packet: Connect) -> tuple[Principal, str | None]:
@@ -53,12 +54,18 @@ def _credential(authority: Authority, packet: Connect) -> tuple[Principal, str]:
         authorization = "Bearer " + (packet.password or b"").decode("ascii")
         principal = authority.principal(authorization)
     except UnicodeDecodeError:
-        raise Refused(Reason.BAD_CREDENTIALS, "The password is not a token") from None
-    except LakouError as error:
-        raise Refused(Reason.BAD_CREDENTIALS, error.message) from None
+        raise _stranger(Unauthorized("The password is not a token")) from None
+    except Unauthorized as error:
+        raise _stranger(error) from None
     if principal.name != packet.user:
-        raise Refused(Reason.BAD_CREDENTIALS, "The user name is not the name of this token")
+        other = Unauthorized("The user name is not the name of this token")
+        other.token = principal.id
+        raise _stranger(other)
     return principal, authorization
+
+
+def _stranger(error: Unauthorized) -> Refused:
+    return Refused(Reason.BAD_CREDENTIALS, error.message, error)
 
 
 def _check_will(principal: Principal, will: Will, version: int) -> None:

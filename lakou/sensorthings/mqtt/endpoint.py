@@ -197,6 +197,8 @@ class Endpoint:
                 raise Refused(Reason.QUOTA if packet.version == V5 else Reason.SERVER_BUSY, "Too many connections")
         except Refused as refused:
             self.counts.turned_away += 1
+            if refused.stranger is not None:
+                self.service.note_stranger(refused.stranger, client.address, "mqtt")
             client.principal, client.authorization = ANONYMOUS, None
             client.refuse(refused.reason, refused.message)
             return

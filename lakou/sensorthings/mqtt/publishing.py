@@ -47,6 +47,7 @@ class Sender(Protocol):
 
     version: int
     principal: Principal
+    address: str | None
     tells_problems: bool
 
     def send(self, data: bytes) -> None: ...
@@ -114,6 +115,7 @@ class Publishing:
         except TopicError as error:
             self._refuse(pending, error.reason, error.message)
         except LakouError as error:
+            self._service.note_denial(sender.principal, error, sender.address, "mqtt")
             self._refuse(pending, reason_of(error), said(error))
         else:
             if isinstance(work, Observation):
@@ -165,6 +167,7 @@ class Publishing:
         if error is None:
             for (pending, _), outcome in zip(batch, done.result(), strict=True):
                 if isinstance(outcome, LakouError):
+                    self._service.note_denial(self._sender.principal, outcome, self._sender.address, "mqtt")
                     self._refuse(pending, reason_of(outcome), said(outcome))
                 else:
                     pending.reason = 0
@@ -194,6 +197,7 @@ class Publishing:
 
     def _failed(self, pending: Pending, error: BaseException) -> None:
         known = error if isinstance(error, LakouError) else Fault("The service met an error")
+        self._service.note_denial(self._sender.principal, known, self._sender.address, "mqtt")
         self._refuse(pending, reason_of(known), said(known))
 
     def _refuse(self, pending: Pending, reason: Reason, message: str) -> None:

@@ -61,6 +61,7 @@ class _Absent:
     """The sender of a will: nobody is there any more."""
 
     version = V5
+    address: str | None = None
     tells_problems = False
 
     def __init__(self, principal: Principal) -> None:

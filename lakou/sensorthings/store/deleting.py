@@ -16,6 +16,7 @@ from lakou.sensorthings.model import (
     THING,
     EntityType,
 )
+from lakou.sensorthings.store import acting
 from lakou.sensorthings.store.corrections import forget_pair
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, Place
 from lakou.sensorthings.store.entities import STREAMS, own
@@ -33,10 +34,12 @@ def delete(session: Session, principal: Principal, type_: EntityType, id_: int) 
     if principal.changes is not Changes.ALL or principal.reads is not None:
         _check_cascade(session, principal, type_, id_)
     if type_ is OBSERVATION:
+        acting.deleted(session, principal, type_, id_)
         observations(session, [id_])
         return True
     if type_ is FEATURE and not _empty_feature(session, id_):
         return False
+    acting.deleted(session, principal, type_, id_)
     _bury(session, type_, id_)
     return True
 

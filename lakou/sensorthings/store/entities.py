@@ -10,7 +10,7 @@ from typing import Any
 
 from lakou.kernel import time
 from lakou.kernel.errors import BadRequest, Forbidden, NotFound
-from lakou.sensorthings.access import PUBLIC, Principal
+from lakou.sensorthings.access import PUBLIC, UNCLAIMED, Principal
 from lakou.sensorthings.model import (
     DATASTREAM,
     HISTORICAL_LOCATION,
@@ -26,12 +26,9 @@ from lakou.sensorthings.model import (
 )
 from lakou.sensorthings.payload import Ref, Tree
 from lakou.sensorthings.sql.dialect import Micros
-from lakou.sensorthings.store import corrections
+from lakou.sensorthings.store import acting, corrections
 from lakou.sensorthings.store.observing import Observation, observe
 from lakou.sensorthings.store.session import Session
-
-RESTRICTED = 1
-"""The scope of what an administrator restricts, who has no scope of his own."""
 
 STREAMS = (DATASTREAM, MULTI_DATASTREAM)
 _CHANGED_BY_LINK = ("Thing", "HistoricalLocation", "MultiDatastream")
@@ -68,6 +65,7 @@ def create(session: Session, principal: Principal, tree: Tree, scope: int | None
     if tree.geometry is not None:
         session.tx.set_geometry(tree.type.table, id_, tree.geometry, tree.box)
     session.record("create", tree.type.name, id_)
+    acting.created(session, principal, tree.type, id_, tree.columns, chosen)
     _relate(session, principal, tree, id_, chosen)
     if tree.type is HISTORICAL_LOCATION:
         _move_if_newest(session, id_)
@@ -83,7 +81,7 @@ def _scope(principal: Principal, visibility: str | None, inherited: int | None) 
     if inherited:
         return inherited
     if visibility == "restricted":
-        return principal.home or RESTRICTED
+        return principal.home or UNCLAIMED
     return PUBLIC
 
 
@@ -296,13 +294,16 @@ def update(session: Session, principal: Principal, type_: EntityType, id_: int, 
             session.tx.rows("delete from datastream_observed_property where datastream_id = ?", (id_,))
             tree.links["ObservedProperties"] = properties
     if values:
+        acting.kept_otherwise(session, principal, type_, id_, values)
+        if type_ is THING and "properties" in values:
+            acting.taken_over(session, principal, id_, values["properties"])
         session.tx.update(type_.table, id_, values)
     if any(p.columns and p.columns[0] in tree.columns for p in type_.properties if p.name in ("location", "feature")):
         session.tx.set_geometry(type_.table, id_, tree.geometry, tree.box)
     if tree.visibility is not None:
-        corrections.set_visibility(
-            session, type_, id_, scope, PUBLIC if tree.visibility == "public" else principal.home or RESTRICTED
-        )
+        chosen = PUBLIC if tree.visibility == "public" else principal.home or UNCLAIMED
+        acting.shown_or_hidden(session, principal, type_, id_, scope, chosen)
+        corrections.set_visibility(session, type_, id_, scope, chosen)
     session.record("update", type_.name, id_)
     many = {n: t for n, t in tree.links.items() if (link := type_.link(n)) is not None and link.many}
     if many:

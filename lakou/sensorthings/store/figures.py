@@ -7,6 +7,7 @@ from typing import Any
 
 from lakou.kernel.histogram import Histogram
 from lakou.sensorthings.sql.dialect import Statement
+from lakou.sensorthings.store import outbox
 
 LAG_TIMEOUT_S = 2.0
 
@@ -45,8 +46,8 @@ SIZE = (
 
 
 def statements(dialect: str) -> dict[str, Statement]:
-    """What is asked of a store now and then, by meaning: `readers`, `length`, and on PostgreSQL `size`."""
-    asked = {"readers": Statement(READERS[dialect], {}), "length": Statement(LENGTH, {})}
+    """What is asked of a store now and then, by meaning: `readers`, `length`, `acts`, and on PostgreSQL `size`."""
+    asked = {"readers": Statement(READERS[dialect], {}), "length": Statement(LENGTH, {}), "acts": outbox.WAITING}
     if dialect != "sqlite":
         asked["size"] = Statement(SIZE, {})
     return asked

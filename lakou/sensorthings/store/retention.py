@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import msgspec
 
+from lakou.sensorthings.access import ADMIN
 from lakou.sensorthings.sql import rollups
 from lakou.sensorthings.sql.dialect import Micros, Statement
 from lakou.sensorthings.store.database import Row
 from lakou.sensorthings.store.session import Session
+from lakou.sensorthings.witness import EXPIRED
 
 BATCH = 1_000
 """Observations, or hours, or days, removed in one transaction."""
@@ -85,6 +87,8 @@ class Retention:
     def __init__(self, defaults: Keep) -> None:
         self._defaults = defaults
         self._after = 0
+        self._last = 0
+        """The Datastream of the batch before."""
 
     def step(self, session: Session, now: int) -> bool:
         """One batch in the transaction of the session; False when nothing is left that can be removed now."""
@@ -96,12 +100,15 @@ class Retention:
             (self._after,),
         )
         if not found:
-            was, self._after = self._after, 0
+            was, self._after, self._last = self._after, 0, 0
             return was > 0 or any(self._forget(session, width, now) for width in rollups.WIDTHS)
         stream_id, start = found[0]
         gone = tx.expire_observations(stream_id, start, start + rollups.DAY.micros, BATCH)
         if gone:
             session.log.append(("expire", "Datastream", stream_id, stream_id))
+            counts = {"observations": gone, "datastreams": int(stream_id != self._last)}
+            session.note(EXPIRED, ADMIN, counts=counts)
+            self._last = stream_id
         else:
             self._after = stream_id  # it has to wait; the next time comes round to it again
         return True
@@ -121,4 +128,6 @@ class Retention:
                 f"delete from {width.history} where datastream_id = ? and start = ? and quality = ?",
                 (stream_id, Micros(start), quality),
             )
+        if gone:
+            session.note(EXPIRED, ADMIN, counts={kept: len(gone)})
         return bool(gone)

@@ -11,12 +11,15 @@ from typing import Any, NamedTuple, overload
 
 import msgspec
 
+from lakou.kernel import time
+from lakou.sensorthings.access import Principal
 from lakou.sensorthings.series import Series
 from lakou.sensorthings.sql.dialect import Dialect
-from lakou.sensorthings.store import changes
+from lakou.sensorthings.store import changes, outbox
 from lakou.sensorthings.store.changes import Cursor, Entry
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS, Row, Transaction
 from lakou.sensorthings.store.registry import Registry, Stream
+from lakou.sensorthings.witness import Act, act_of
 
 Observed = tuple[Stream, list[Any]]
 """An Observation that was created: its Datastream, and the row in the order of OBSERVATION_COLUMNS."""
@@ -108,6 +111,7 @@ class Mark(msgspec.Struct, frozen=True):
     written: int
     changed: int
     log: int
+    acts: int
     touched: bool
 
 
@@ -130,6 +134,10 @@ class Session:
         self.changed: list[Changed] = []
         self.log: list[tuple[str, str, int, int]] = []
         self.entries: list[Entry] = []
+        self.acts: list[Act] = []
+        """What the journal has to be told of this commit."""
+        self.address = ""
+        """Where the request comes from that is at work now; empty where it is none."""
         self.touched = False
         self._gathered: list[Observed] = []
         self._has_series = False
@@ -226,6 +234,28 @@ class Session:
             if (verb, type_) != ("create", "FeatureOfInterest"):
                 self.registry.streams.clear()
 
+    def note(
+        self,
+        act: str,
+        principal: Principal,
+        subject: str = "",
+        *,
+        detail: dict[str, str] | None = None,
+        counts: dict[str, int] | None = None,
+    ) -> None:
+        """Tell the journal of an act of `witness.py`, in this commit; `subject` as in "Things(7)"."""
+        self.acts.append(
+            act_of(
+                act,
+                principal,
+                at=time.now(),
+                subject=subject,
+                detail=detail,
+                counts=counts,
+                address=self.address,
+            )
+        )
+
     def entities_change(self) -> None:
         """Call before changing entities: on PostgreSQL this needs the exclusive lock."""
         if not self.exclusive:
@@ -240,6 +270,8 @@ class Session:
             self.log = _joined(self.log)
             self._tx.log(self.log)
             self.entries = changes.logged(self._tx, self.log)
+        if self.acts:
+            outbox.add(self._tx, self.acts)
         if self.touched:
             self.registry.epoch = self._tx.bump_epoch()
 
@@ -252,12 +284,12 @@ class Session:
         """A savepoint of the transaction and of what is gathered."""
         self.flush()
         self._tx.savepoint()
-        return Mark(len(self.written), len(self.changed), len(self.log), self.touched)
+        return Mark(len(self.written), len(self.changed), len(self.log), len(self.acts), self.touched)
 
     def undo(self, mark: Mark) -> None:
         """Back to the mark; what was remembered since is forgotten."""
         self._gathered, self._pairs, self._has_series = [], [], False
-        del self.written[mark.written :], self.changed[mark.changed :], self.log[mark.log :]
+        del self.written[mark.written :], self.changed[mark.changed :], self.log[mark.log :], self.acts[mark.acts :]
         self.touched = mark.touched
         self.known.clear()
         self.registry.forget()

@@ -21,6 +21,7 @@ from lakou.sensorthings.store.database import Database, cannot_evaluate, out_of_
 from lakou.sensorthings.store.figures import WriterFigures
 from lakou.sensorthings.store.registry import Registry
 from lakou.sensorthings.store.session import Commit, NeedsExclusive, Session
+from lakou.sensorthings.witness import EXPIRED
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class Writer:
         self._failures = 0
         self._thread: threading.Thread | None = None
         self.figures = WriterFigures()
+        self.acted: Callable[[], None] = _nothing
+        """Called on the writer's thread after a commit that has put acts into the outbox."""
 
     @property
     def queued(self) -> int:
@@ -163,6 +166,8 @@ class Writer:
         if told.observed or told.changed:
             self._purging = self._purging or any(c.verb == "delete" for c in session.changed)
             self._published(told)
+        if session.acts and any(one.act != EXPIRED for one in session.acts):
+            self.acted()
 
     def _attempt(self, batch: list[Job], *, exclusive: bool, apart: bool) -> Session:
         """Run and commit a batch; with `apart` every job is flushed under a savepoint of its own."""
@@ -263,6 +268,10 @@ class Writer:
         if self._failures:
             log.warning("The store writes again, after %d failures", self._failures)
             self._failures = 0
+
+
+def _nothing() -> None:
+    pass
 
 
 def _fault(error: Exception) -> Fault:

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import structlog
 
+from lakou.identity.policy import Actor
 from lakou.kernel.errors import BadRequest, Conflict, Unavailable
 from lakou.sensorthings.access import ADMIN
 from lakou.sensorthings.store import migrations
@@ -22,11 +24,18 @@ from lakou.server.backup.files import Told, copy_checked, damaged, digest, draft
 from lakou.server.backup.manifest import Manifest
 from lakou.server.config import Config
 
+log = structlog.get_logger(__name__)
+
 PAGES = ("/Things?$top=1&$expand=Datastreams", "/Observations?$top=1")
 
 
-def into_folder(archive: Path, found: Manifest, config: Config, told: Told, *, verify: bool) -> None:
-    """Restore an SQLite archive into the new folder `config.data_dir`, which appears whole or not at all."""
+def into_folder(
+    archive: Path, found: Manifest, config: Config, told: Told, *, verify: bool, by: Actor | None = None
+) -> None:
+    """Restore an SQLite archive into the new folder `config.data_dir`, which appears whole or not at all.
+
+    `by` stands in the restored site's own journal; None for a trial, of which nothing stays.
+    """
     _must_be_new(config)
     need_room(config.data_dir, sum(file.size for file in found.files))
     remove_stale(config.data_dir.parent, f"{config.data_dir.name}.")
@@ -38,10 +47,17 @@ def into_folder(archive: Path, found: Manifest, config: Config, told: Told, *, v
         if verify:
             _verify_files(draft, found, told)
             _serve_once(drafted, told)
+        if by is not None:
+            _record(archive, found, by)
 
 
-def into_postgres(archive: Path, found: Manifest, config: Config, told: Told, *, verify: bool) -> None:
-    """Restore a PostgreSQL archive into the empty database of `config`; its secrets into the data folder."""
+def into_postgres(
+    archive: Path, found: Manifest, config: Config, told: Told, *, verify: bool, by: Actor | None = None
+) -> None:
+    """Restore a PostgreSQL archive into the empty database of `config`; its secrets into the data folder.
+
+    `by` as for `into_folder`.
+    """
     url = config.database_url
     if url is None:
         raise Unavailable("A database is needed", place="LAKOU_DATABASE_URL", hint="--database-url postgresql://…")
@@ -53,6 +69,24 @@ def into_postgres(archive: Path, found: Manifest, config: Config, told: Told, *,
     if verify:
         _compare(found, there)
         _serve_once(config, told)
+    if by is not None:
+        _record(archive, found, by)
+
+
+def _record(archive: Path, found: Manifest, by: Actor) -> None:
+    """The act stands in the journal that was restored, after the last row of its backup."""
+    from django.db import DatabaseError, connection
+
+    from lakou.identity.journal import actions
+
+    try:
+        actions.record(
+            act="backup.restored", actor=by, subject=archive.name, detail={"made": found.made, "version": found.version}
+        )
+    except DatabaseError as error:  # a backup of a version without a journal: it gets one at the first start
+        log.warning("the restored journal does not have this act", error=type(error).__name__)
+    finally:
+        connection.close()
 
 
 @contextlib.contextmanager

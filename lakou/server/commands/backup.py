@@ -113,11 +113,12 @@ def restore(
         tried = True
         if found.database == "sqlite":
             settings = msgspec.structs.replace(settings, database_url=None)
-            restoring.into_folder(archive, found, settings, told, verify=verify)
+            by = None if data is None else options.operator()
+            restoring.into_folder(archive, found, settings, told, verify=verify, by=by)
         elif data is None:
             tried = restoring.verify_postgres(archive, found, settings, told)
         else:
-            restoring.into_postgres(archive, found, settings, told, verify=verify)
+            restoring.into_postgres(archive, found, settings, told, verify=verify, by=options.operator())
     for name, count in inventory.entities(found.databases["observations"]).items():
         err.print(f"{name}: {count}", markup=False)
     err.print(_said(settings, kept=data is not None, tried=tried, verified=verify), markup=False)

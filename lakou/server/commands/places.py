@@ -104,27 +104,43 @@ def export(
     writers = {"csv": write_csv, "json": write_json}
     if kind != "mediation" or form not in writers:
         raise BadRequest("Only --kind mediation as csv or json can be exported", place="--kind", code="bad_option")
-    lacking = 0
+    lacking = written = 0
 
     def chosen() -> Iterator[tuple[Mapping[str, str], Mapping[str, Any]]]:
-        nonlocal lacking
+        nonlocal lacking, written
         for row, raw in queries.mediation_rows(source):
             is_whole = is_conformant(row)
             lacking += not is_whole
             if is_whole or not conformant:
+                written += 1
                 yield row, raw
 
     pieces = writers[form](chosen())
-    if file is None:
-        for piece in pieces:
-            sys.stdout.buffer.write(piece.encode())
-        sys.stdout.buffer.flush()
-    else:
-        with file.open("w", encoding="utf-8", newline="") as target:
-            target.writelines(pieces)
+    try:
+        if file is None:
+            for piece in pieces:
+                sys.stdout.buffer.write(piece.encode())
+            sys.stdout.buffer.flush()
+        else:
+            with file.open("w", encoding="utf-8", newline="") as target:
+                target.writelines(pieces)
+    finally:  # what went out before an error is out
+        _record_export(kind, form, source, written)
     if lacking:
         done = "laissés de côté" if conformant else "écrits quand même : --conformant les laisse de côté"
         err.print(f"{lacking} lieux n'ont pas tout ce que le standard exige ; {done}", markup=False, soft_wrap=True)
+
+
+def _record_export(kind: str, form: str, source: str, amount: int) -> None:
+    """A file was taken away from the site: that stands in its journal."""
+    from lakou.identity.journal import actions
+
+    actions.record(
+        act="data.exported",
+        actor=options.operator(),
+        subject=f"places {kind}",
+        detail={"form": form, "source": source or "all", "rows": amount},
+    )
 
 
 @app.command()

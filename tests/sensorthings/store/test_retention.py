@@ -14,7 +14,7 @@ from lakou.kernel.time import format_instant
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.sql.dialect import Statement
 from lakou.sensorthings.sql.rollups import DAY, HOUR
-from lakou.sensorthings.store import retention, rolling, soundness
+from lakou.sensorthings.store import outbox, retention, rolling, soundness
 from lakou.sensorthings.store.database import Lookup
 from lakou.sensorthings.store.retention import Keep, Retention
 from lakou.sensorthings.store.sqlite import SQLiteDatabase
@@ -212,3 +212,18 @@ def test_what_is_no_retention_is_refused_with_its_place(caller: Caller, value: A
     answer = caller.call("PATCH", "Datastreams(1)", {"@lakou.retention": value})
     assert answer.status == 400
     assert b"@lakou.retention" in answer.body
+
+
+def test_a_run_is_one_act_with_what_it_came_to(site: Callable[..., Site]) -> None:
+    here = site(**{"@lakou.retention": {"raw": "P4D"}})
+    service = here.caller.service
+    here.run(Retention(Keep(raw=8 * DAY.micros)))
+
+    async def gathered() -> list[Any]:
+        await service.submitter()(lambda session: outbox.gather(session.tx))
+        return [act for _, act in outbox.acts_of(await service.readers().rows(outbox.OLDEST, 5.0))]
+
+    (one,) = [act for act in here.caller.run(gathered()) if act.act == "retention.applied"]
+    left = here.count(here.old) + here.count(here.other)
+    assert (one.name, one.counts) == ("system", {"observations": 80 - left, "datastreams": 2})
+    assert 0 < left < 80

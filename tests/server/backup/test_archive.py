@@ -65,6 +65,9 @@ def test_a_restore_gives_the_same_tokens(whole: Path, tmp_path: Path) -> None:
     done = lakou("restore", str(whole), "--data", str(new), "--verify")
     assert done.returncode == 0, done.stderr
     assert "gauge" in lakou("token", "list", "--data", str(new)).stdout
+    listed = lakou("audit", "list", "--last", "1", "--data", str(new)).stdout
+    assert "backup.restored" in listed
+    assert whole.name in listed
     assert (new / "secrets.json").read_bytes() == (whole / "secrets.json").read_bytes()
     again = lakou("restore", str(whole), "--data", str(new))
     assert (again.returncode, "not an empty folder" in again.stderr) == (3, True)

@@ -86,6 +86,13 @@ def test_an_archive_is_tried_in_a_database_that_is_dropped_again(server: Server,
     over = lakou("restore", folder, "--data", str(tmp_path / "new"), "--database-url", server.database_url)
     assert (over.returncode, "not empty" in over.stderr) == (3, True), over.stderr
     assert not (tmp_path / "new" / "secrets.json").exists()
+    assert POSTGRES_URL is not None
+    with fresh_database(POSTGRES_URL) as url:
+        there = ["--data", str(tmp_path / "other"), "--database-url", url]
+        done = lakou("restore", folder, *there)
+        assert done.returncode == 0, done.stderr
+        assert "backup.restored" in lakou("audit", "list", "--last", "1", *there).stdout
+        assert lakou("audit", "verify", *there).returncode == 0
     with psycopg.connect(server.database_url) as connection:
         left = connection.execute("select count(*) from pg_database where datname like 'lakou_verify%'").fetchone()
     assert left == (0,)

@@ -1,0 +1,4 @@
+-- Acts that matter, written in the commit that does them, until the journal has them (store/outbox.py).
+create table outbox (
+  seq bigint generated always as identity primary key, key text not null, at timestamptz not null, act text not null,
+  gathered smallint not null, content text not null);
