@@ -326,7 +326,6 @@ def test_a_stream_ends_when_its_token_is_revoked_and_follows_new_rights(
 
     monkeypatch.setattr(station.service.authority, "principal", principal)
     agent.quiet(0.8)
-    monkeypatch.undo()
     station.make("/Datastreams(2)/Observations", {"result": 7}, who=DEVICE)
     assert agent.until(1)[0].data["result"] == 7
 

@@ -290,7 +290,7 @@ def test_hostile_queries_take_no_time() -> None:
         "$orderby=" + "a," * 900 + "a",
     ]
     for query in queries:
-        started = time.perf_counter()
+        started = time.thread_time()
         with contextlib.suppress(LakouError):
             parse_query_string(query)
-        assert time.perf_counter() - started < 0.5, query[:30]
+        assert time.thread_time() - started < 0.5, query[:30]
