@@ -178,7 +178,7 @@ def test_arrays_are_stored_told_and_answered_as_row_by_row(
 
 @pytest.mark.postgres
 @given(commits=_commits)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_so_they_are_where_another_process_may_write(commits: list[Any], postgres_urls: Callable[[int], str]) -> None:
     benches = []
     for number in (0, 1):

@@ -32,6 +32,8 @@ from tests.server.matrix.mqtt import OVER_MQTT
 from tests.server.matrix.site import CSRF, DATA, Site
 from tests.server.matrix.tricks import DELETING, HEADERS, PROTECTED, REFUSALS, paths_like
 
+pytestmark = pytest.mark.slow
+
 METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
 PATHS = {(one.method, one.path) for one in ENDPOINTS}
 

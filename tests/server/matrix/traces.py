@@ -64,9 +64,8 @@ def _stored(site: Site) -> set[object]:
     for name in SETS:
         for one in _all(site, name):
             result = one.get("result")
-            found.update((one.get("name"), *(result if isinstance(result, list) else ())))
-            if not isinstance(result, list | dict):  # an object is nobody's mark
-                found.add(result)
+            values = (one.get("name"), *(result if isinstance(result, list) else (result,)))
+            found.update(value for value in values if isinstance(value, str | int | float))
             if name == "HistoricalLocations":
                 found.add(parse_instant(str(one["time"])))
     return found
