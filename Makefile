@@ -60,7 +60,7 @@ demo: setup ## a small territory that lives, at http://127.0.0.1:8000/poste
 	@$(VENV)/bin/lakou demo $(ARGS)
 
 test: setup-dev ## all tests, on SQLite always, on PostgreSQL when LAKOU_TEST_POSTGRES names one
-	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup-dev ## format, lint, types, layers, migrations, docs
 	$(VENV)/bin/ruff format --check .

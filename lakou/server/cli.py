@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -12,51 +13,51 @@ from rich.console import Console
 
 from lakou import __version__
 from lakou.kernel.errors import LakouError
-from lakou.server.commands import (
-    audit,
-    backup,
-    check,
-    connectors,
-    demo,
-    doctor,
-    layers,
-    organisations,
-    places,
-    retention,
-    scenarios,
-    serve,
-    territory,
-    tokens,
-    users,
-)
 
 EXIT_CODES = {400: 2, 401: 5, 403: 5, 404: 3, 409: 3, 412: 3, 503: 4}
+COMMANDS = {
+    "serve": ("serve", "serve"),
+    "demo": ("demo", "demo"),
+    "simulate": ("demo", "simulate"),
+    "migrate": ("serve", "migrate"),
+    "scenario": ("scenarios", "app"),
+    "token": ("tokens", "app"),
+    "audit": ("audit", "app"),
+    "user": ("users", "app"),
+    "organisation": ("organisations", "app"),
+    "connector": ("connectors", "app"),
+    "place": ("places", "app"),
+    "layer": ("layers", "app"),
+    "territory": ("territory", "app"),
+    "doctor": ("doctor", "doctor"),
+    "check": ("check", "check"),
+    "retention": ("retention", "retention_"),
+    "backup": ("backup", "backup"),
+    "restore": ("backup", "restore"),
+}
+"""Each command with the module below `commands` that has it, and its name there. Only the one that is called is loaded:
+all of them take as long as most commands run."""
 
-app = typer.Typer(
-    name="lakou",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Lakou: observe, warn, share, assess and take part, for a territory.",
-    epilog="Exit codes: 0 done, 1 something is wrong, 2 wrong usage, 3 not there or clashes, 4 not now, 5 not allowed.",
-)
-app.command()(serve.serve)
-app.command()(demo.demo)
-app.command()(demo.simulate)
-app.command()(serve.migrate)
-app.add_typer(scenarios.app, name="scenario")
-app.add_typer(tokens.app, name="token")
-app.add_typer(audit.app, name="audit")
-app.add_typer(users.app, name="user")
-app.add_typer(organisations.app, name="organisation")
-app.add_typer(connectors.app, name="connector")
-app.add_typer(places.app, name="place")
-app.add_typer(layers.app, name="layer")
-app.add_typer(territory.app, name="territory")
-app.command()(doctor.doctor)
-app.command()(check.check)
-app.command("retention")(retention.retention_)
-app.command()(backup.backup)
-app.command()(backup.restore)
+
+def application(only: str | None = None) -> typer.Typer:
+    """The command with all its commands, or `only` one of them."""
+    made = typer.Typer(
+        name="lakou",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        help="Lakou: observe, warn, share, assess and take part, for a territory.",
+        epilog="Exit codes: 0 done, 1 something is wrong, 2 wrong usage, 3 not there or clashes,"
+        " 4 not now, 5 not allowed.",
+    )
+    made.callback()(root)
+    for name in COMMANDS if only is None else (only,):
+        module, member = COMMANDS[name]
+        found = getattr(import_module(f"lakou.server.commands.{module}"), member)
+        if isinstance(found, typer.Typer):
+            made.add_typer(found, name=name)
+        else:
+            made.command(name)(found)
+    return made
 
 
 def _show_version(wanted: bool) -> None:
@@ -65,7 +66,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop")
@@ -76,8 +76,9 @@ def root(
 
 def main() -> None:
     """Entry point: an error that a person may see becomes a message, a hint and an exit code."""
+    first = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
-        app()
+        application(first if first in COMMANDS else None)()
     except LakouError as error:
         console = Console(stderr=True, highlight=False)
         place = f" ({error.place})" if error.place and error.place not in error.message else ""

@@ -37,7 +37,7 @@ MADE = "<!-- Made by `make docs` from the code; change it there. -->\n"
 
 def commands_page() -> str:
     """docs/reference/cli.md, from the typer application."""
-    tree = cast(Any, typer.main.get_command(cli.app))
+    tree = cast(Any, typer.main.get_command(cli.application()))
     parts = [MADE, "# The `lakou` command\n", (cli.__doc__ or "").strip().split("\n\n")[0] + "\n"]
     parts.append(
         "Options that are settings can also stand in the environment or in `lakou.toml`: "

@@ -22,9 +22,9 @@ MIDDLEWARE_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 RUN = """
 import json, sys
 from typer.testing import CliRunner
-from lakou.server.cli import app
+from lakou.server.cli import application
 for words, given in json.load(sys.stdin):
-    done = CliRunner().invoke(app, words, input=given)
+    done = CliRunner().invoke(application(), words, input=given)
     assert done.exit_code == 0, (words, done.output)
     print(done.stdout)
 """

@@ -14,11 +14,11 @@ RUN = """
 import json, sys
 from typer.testing import CliRunner
 from lakou.kernel.errors import LakouError
-from lakou.server.cli import app
+from lakou.server.cli import application
 told = []
 for words, given in json.load(sys.stdin):
     words = words if words[0] == "organisation" else ["user", *words]
-    done = CliRunner().invoke(app, [*words, "--data", sys.argv[1]], input=given)
+    done = CliRunner().invoke(application(), [*words, "--data", sys.argv[1]], input=given)
     error = done.exception
     told.append([done.stdout, error.message if isinstance(error, LakouError) else repr(error) if error else ""])
 json.dump(told, sys.stdout)
