@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -18,8 +19,12 @@ from lakou.sensorthings.access import ADMIN, Principal
 from lakou.sensorthings.limits import Limits
 from lakou.sensorthings.request import Answer
 from lakou.sensorthings.service import Service, ServiceConfig
+from lakou.sensorthings.sql.dialect import Statement
 from tests.harness.mqtt import Wire
 from tests.sensorthings.caller import Store, Tokens, made
+
+HELD = Statement("select 1 from change where transaction >= pg_snapshot_xmin(pg_current_snapshot()) limit 1", {})
+"""Whether something is committed that is not told yet."""
 
 
 class Revocable(Tokens):
@@ -77,10 +82,20 @@ class Broker:
         self._thread.join()
         self._loop.close()
 
+    def _wait_for_the_log(self) -> None:
+        """On PostgreSQL what is committed is told once no older transaction of the whole server is open."""
+        readers = self.service._readers
+        deadline = time.monotonic() + 10
+        while readers is not None and readers.dialect.name == "postgres":
+            if not self.run(readers.rows(HELD, 5.0)) or time.monotonic() > deadline:
+                return
+            time.sleep(0.02)
+
     # ── callers ──
 
     def wire(self, name: str | None = ADMIN.name, version: int = 5, client_id: str = "", **more: Any) -> Wire:
-        """A connection that was accepted."""
+        """A connection that was accepted. It is told of nothing that was done before."""
+        self._wait_for_the_log()
         wire = Wire(self.port, version)
         answer = wire.connect(name, name, client_id, **more)
         assert answer.reason == 0, answer
