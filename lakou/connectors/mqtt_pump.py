@@ -63,7 +63,7 @@ class Pump:
             await asyncio.gather(*tasks)
         finally:
             for message, task in zip(batch, tasks, strict=True):
-                if not task.done() or task.cancelled():
+                if not task.done() or task.cancelled() or task.exception() is not None:
                     break
                 self.session.acknowledge(message)
 

@@ -44,9 +44,7 @@ def add(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, number: int) -> HttpResponse:
     """`/administration/organisations/<n>/`."""
-    found = get_object_or_404(queries.organisations_of_administrator(me(request)), pk=number)
-    if not policy.may(actor(request), Action.CHANGE, Object(Kind.ORGANISATION, found.pk)):
-        raise PermissionDenied
+    found = _found(request, number, Action.CHANGE)
     return _form_page(request, found)
 
 
@@ -55,9 +53,7 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def hand_on(request: HttpRequest, number: int) -> HttpResponse:
     """`/administration/organisations/<n>/hote/`: hand on to this organisation what makes the host."""
-    found = get_object_or_404(queries.organisations_of_administrator(me(request)), pk=number)
-    if not policy.may(actor(request), Action.GRANT, Object(Kind.ORGANISATION, found.pk)):
-        raise PermissionDenied
+    found = _found(request, number, Action.GRANT)
     form = HandOnForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -70,6 +66,14 @@ def hand_on(request: HttpRequest, number: int) -> HttpResponse:
     able = [person for person in queries.administrators_of_whole(found) if second_factor.has_one(person)]
     context = {"form": form, "organisation": found, "host": queries.host(), "able": able}
     return render(request, "identity/hand_on.html", context, status=400 if form.errors else 200)
+
+
+def _found(request: HttpRequest, number: int, action: Action) -> Organisation:
+    """The organisation of this number, when this person may do that with it; else 404 or 403."""
+    found = get_object_or_404(queries.organisations_of_administrator(me(request)), pk=number)
+    if not policy.may(actor(request), action, Object(Kind.ORGANISATION, found.pk)):
+        raise PermissionDenied
+    return found
 
 
 def _form_page(request: HttpRequest, found: Organisation | None) -> HttpResponse:
