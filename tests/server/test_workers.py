@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -52,6 +53,12 @@ class Stream(threading.Thread):
         self.pid = process_of(self._socket.getsockname()[1], server.pid)
         self.start()
 
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def run(self) -> None:
         text = b""
         while piece := self._socket.recv(65_536):
@@ -87,38 +94,51 @@ def process_of(client_port: int, parent: int) -> int:
     raise AssertionError("no child holds this connection")
 
 
-def test_clients_of_both_processes_get_every_event_exactly_once(pair: Server) -> None:
-    api = Api(pair.base, pair.token)
-    made = api.create("Things", make.station(Datastreams=[make.datastream()]))
-    stream = api.value(f"Things({made['@iot.id']})/Datastreams")[0]["@iot.id"]
-    streams: list[Stream] = []
-    while len({stream.pid for stream in streams}) < 2:
-        assert len(streams) < 40, "the second process answers nobody"
-        streams.append(Stream(pair))
-    ids: list[int] = []
+def writer_of(pair: Server) -> tuple[httpx.Client, int]:
+    """A client with one connection, and the process that holds its other end."""
+    client = httpx.Client(
+        base_url=pair.base, headers={"authorization": f"Bearer {pair.token}"}, limits=httpx.Limits(max_connections=1)
+    )
+    stream = client.get("/Things?$top=0").extensions["network_stream"]
+    return client, process_of(stream.get_extra_info("client_addr")[1], pair.pid)
 
-    def write(number: int) -> None:
-        with httpx.Client(headers={"authorization": f"Bearer {pair.token}"}) as client:
-            for n in range(25):
-                answer = client.post(f"{pair.base}/Datastreams({stream})/Observations", json={"result": number + n})
+
+def test_clients_of_both_processes_get_every_event_exactly_once(pair: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        api = stack.enter_context(contextlib.closing(Api(pair.base, pair.token)))
+        made = api.create("Things", make.station(Datastreams=[make.datastream()]))
+        datastream = api.value(f"Things({made['@iot.id']})/Datastreams")[0]["@iot.id"]
+        streams: list[Stream] = []
+        while len({stream.pid for stream in streams}) < 2:
+            assert len(streams) < 40, "the second process answers nobody"
+            streams.append(stack.enter_context(Stream(pair)))
+        writers: list[tuple[httpx.Client, int]] = []
+        while len(writers) < 4 or len({pid for _, pid in writers}) < 2:
+            assert len(writers) < 40, "the second process answers nobody"
+            writers.append(writer_of(pair))
+            stack.enter_context(writers[-1][0])
+        ids: list[int] = []
+
+        def write(client: httpx.Client, number: int) -> None:
+            for n in range(100 // len(writers)):
+                answer = client.post(f"/Datastreams({datastream})/Observations", json={"result": number + n})
                 assert answer.status_code == 201
                 ids.append(int(answer.headers["location"].rpartition("(")[2].rstrip(")")))
 
-    writers = [threading.Thread(target=write, args=(100 * n,)) for n in range(4)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    end = time.monotonic() + 20
-    while any(len(stream.ids) < 100 for stream in streams) and time.monotonic() < end:
-        time.sleep(0.05)
-    time.sleep(0.3)
-    assert len({id_ // 1000 for id_ in ids}) >= 2, "one process took everything"
-    for client in streams:
-        assert sorted(client.ids) == sorted(ids)
-        client.close()
-    assert len({tuple(client.ids) for client in streams}) == 1, "the order differs"
-    api.close()
+        threads = [threading.Thread(target=write, args=(client, 100 * n)) for n, (client, _) in enumerate(writers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(ids) == 100 // len(writers) * len(writers)
+        assert len({id_ // 1000 for id_ in ids}) >= 2, "one process took everything"
+        end = time.monotonic() + 20
+        while any(len(stream.ids) < len(ids) for stream in streams) and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        for client in streams:
+            assert sorted(client.ids) == sorted(ids)
+        assert len({tuple(client.ids) for client in streams}) == 1, "the order differs"
 
 
 def test_a_token_is_known_in_both_processes(pair: Server) -> None:
