@@ -8,7 +8,6 @@ Tests write and commit for real, as the product does: nothing is rolled back beh
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import pytest
 
 from lakou.server import compose, databases
 from lakou.server.config import Config, load
+from tests.harness.postgres import POSTGRES_URL
 
 _migrated: set[str] = set()
 _folder = Path(tempfile.mkdtemp(prefix="lakou-test-"))
@@ -82,10 +82,9 @@ def civic_postgres() -> Iterator[str]:
     """The URL of a database of this test process whose civic schema is migrated."""
     from tests.harness.server import fresh_database
 
-    superuser = os.environ.get("LAKOU_TEST_POSTGRES")
-    if superuser is None:
+    if POSTGRES_URL is None:
         pytest.skip("PostgreSQL is not tested: set LAKOU_TEST_POSTGRES to the URL of a superuser's database")
-    with fresh_database(superuser) as url:
+    with fresh_database(POSTGRES_URL) as url:
         with on_postgres(url):
             pass
         yield url

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.harness.client import Api
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, running
 
-POSTGRES_URL = os.environ.get("LAKOU_TEST_POSTGRES")
 DATABASES = ["sqlite", "postgres"] if POSTGRES_URL else ["sqlite"]
 
 

@@ -12,7 +12,7 @@ from bench.promises import BY_KEY, GROWTH, POSTGRES, POSTGRES_TWO, PROMISES, SQL
 from bench.report import Machine, read
 from bench.server import product
 from bench.session import Session, Settings
-from tests.conftest import POSTGRES_URL
+from tests.harness.postgres import POSTGRES_URL
 
 MAY_BE_LEFT_OUT = {"mqtt_rate", "mqtt_p50", "mqtt_p99", "mqtt_cpu"}
 """Where nothing listens on the MQTT port."""

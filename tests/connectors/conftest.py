@@ -15,7 +15,7 @@ import pytest
 
 from lakou.connectors import samples
 from lakou.sensorthings.access import ADMIN, Principal
-from tests.conftest import POSTGRES_URL
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import fresh_database
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from websockets.typing import Subprotocol
 
 from lakou.sensorthings.mqtt import packets
 from lakou.sensorthings.mqtt.packets import PUBACK, V5, Ack, Connack, Connect, Packet, Publish
-from tests.conftest import POSTGRES_URL
 from tests.deploy.fronts import FRONTS, SITE, Front
 from tests.harness import make
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, running
 from tests.identity.conftest import PASSWORD
 from tests.identity.test_on_the_product import EMAIL, MIDDLEWARE_TOKEN, lakou

@@ -14,7 +14,8 @@ from django.test import Client, override_settings
 
 from lakou.identity.hashing import BoundedArgon2
 from tests import civic as civic_part
-from tests.conftest import DATABASES, POSTGRES_URL
+from tests.conftest import DATABASES
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import fresh_database
 
 PASSWORD = "trois mornes et une riviere"

@@ -7,17 +7,16 @@ database of its own, empties it between tests and drops it at the end. Golden fi
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import fresh_database
 from tests.sensorthings.caller import Caller, Store
 
-POSTGRES_URL = os.environ.get("LAKOU_TEST_POSTGRES")
 _ENTITIES = ("thing", "location", "historical_location", "sensor", "observed_property", "datastream", "feature")
 _OTHERS = (
     "thing_location", "historical_location_location", "datastream_observed_property", "observation",

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import DATABASES, POSTGRES_URL
+from tests.conftest import DATABASES
 from tests.harness import make
 from tests.harness.client import ID, Api, ref
 from tests.harness.mqtt import Wire
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, running
 from tests.identity.test_on_the_product import lakou
 

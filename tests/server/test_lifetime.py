@@ -17,9 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import DATABASES, POSTGRES_URL
+from tests.conftest import DATABASES
 from tests.harness import make
 from tests.harness.client import Api, key
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, running
 from tests.torture.backup import _array
 

@@ -17,7 +17,7 @@ import structlog
 
 from lakou.server import logs, requestid
 from lakou.server.config import Config
-from tests.conftest import POSTGRES_URL
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import running
 
 TOKEN = "lk_12_" + "aB3" * 14 + "x"

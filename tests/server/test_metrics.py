@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from lakou.server.families import FAMILIES
 from lakou.server.metrics import Metrics
 from lakou.server.readiness import KEPT_S
-from tests.conftest import POSTGRES_URL
 from tests.harness import make
 from tests.harness.client import Api, key
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server
 
 

@@ -15,10 +15,11 @@ from lakou.sensorthings.mqtt.packets import Disconnect, Publish
 from lakou.sensorthings.mqtt.reasons import Reason
 from lakou.server import processes
 from lakou.server.config import Config, load
-from tests.conftest import DATABASES, POSTGRES_URL
+from tests.conftest import DATABASES
 from tests.harness import make
 from tests.harness.client import Api, key
 from tests.harness.mqtt import Wire
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, running
 from tests.server.test_cli import lakou
 

@@ -11,9 +11,9 @@ import pytest
 
 from lakou.server import soundness
 from lakou.server.config import Config
-from tests.conftest import POSTGRES_URL
 from tests.harness import make
 from tests.harness.client import Api, key
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, fresh_database
 from tests.server.test_cli import lakou
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import POSTGRES_URL
 from tests.harness import make
 from tests.harness.client import Api
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, fresh_database
 
 pytestmark = [

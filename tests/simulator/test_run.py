@@ -28,8 +28,9 @@ from lakou.simulator.director import Director
 from lakou.simulator.report import Report, make_report
 from lakou.simulator.run import direct, opened
 from lakou.simulator.settings import Settings
-from tests.conftest import DATABASES, POSTGRES_URL
+from tests.conftest import DATABASES
 from tests.harness import server as harness
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, running
 
 SENSORS = 15

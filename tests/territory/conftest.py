@@ -13,7 +13,8 @@ from django.db import connections
 
 from lakou.server import databases
 from lakou.server.config import Config
-from tests.conftest import DATABASES, POSTGRES_URL
+from tests.conftest import DATABASES
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import fresh_database
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

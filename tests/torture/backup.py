@@ -27,6 +27,7 @@ import httpx
 
 from tests.harness import make
 from tests.harness.client import Api, key
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, fresh_database, running
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -298,9 +299,8 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=0, help="Observations stored before the load")
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     options = parser.parse_args()
-    superuser = os.environ.get("LAKOU_TEST_POSTGRES")
-    with running(options.database, superuser) as server:
-        report = run(server, options.rate, options.seconds, prefill=options.rows, superuser_url=superuser)
+    with running(options.database, POSTGRES_URL) as server:
+        report = run(server, options.rate, options.seconds, prefill=options.rows, superuser_url=POSTGRES_URL)
     print(told(report))
     for line in (*report.held_up(), *report.refused[:10]):
         print(line)

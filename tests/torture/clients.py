@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import contextlib
 import multiprocessing
-import os
 import random
 import resource
 import signal
@@ -31,6 +30,7 @@ import uvloop
 
 from tests.harness import make
 from tests.harness.client import Api, key
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, running
 from tests.torture.hostile import ALLOWED_TO_STAY, KINDS, MARKER, MQTT_KINDS, Kind, Line, Scene
 from tests.torture.kill9 import mqtt_answers
@@ -209,7 +209,7 @@ def main() -> int:
     kinds = KINDS | (MQTT_KINDS if options.mqtt else {})
     if options.kinds:
         kinds = {name: (KINDS | MQTT_KINDS)[name] for name in options.kinds.split(",")}
-    with running(options.database, os.environ.get("LAKOU_TEST_POSTGRES")) as server:
+    with running(options.database, POSTGRES_URL) as server:
         if kinds.keys() & MQTT_KINDS.keys() and not mqtt_answers(server):
             print("!!!! MQTT kinds SKIPPED: nothing listens on the MQTT port of this server !!!!")
             kinds = {name: kind for name, kind in kinds.items() if name not in MQTT_KINDS}

@@ -9,7 +9,6 @@ trace, and the server's memory grows by less than 100 MB. Run by hand:
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import psutil
 from tests.conformance.model import ALL_TYPES
 from tests.harness import make
 from tests.harness.client import LEAKS
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, running
 from tests.torture.generator import Generator
 
@@ -112,7 +112,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     options = parser.parse_args()
-    with running(options.database, os.environ.get("LAKOU_TEST_POSTGRES")) as server:
+    with running(options.database, POSTGRES_URL) as server:
         report = run(server, options.count, options.seed, quiet=False)
     for fault in report.faults[:50]:
         print(fault)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import random
 import socket
 import sys
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 
 import uvloop
 
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, running
 from tests.torture.ledgers import Ledger, Report, judge, open_ledgers
 from tests.torture.writers import CONNECTIONS, ROWS_PER_S, WRITERS, Orders, Pace
@@ -138,7 +138,7 @@ def main() -> int:
     parser.add_argument("--at-least", type=float, default=LEAST_PER_S, help="acknowledged a second, each way")
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     options = parser.parse_args()
-    with running(options.database, os.environ.get("LAKOU_TEST_POSTGRES")) as server:
+    with running(options.database, POSTGRES_URL) as server:
         outcome = run(server, options.rounds, options.seed, options.by.split(","), quiet=False)
     print(outcome.report)
     for line in outcome.report.refused[:10]:

@@ -27,6 +27,7 @@ from lakou.simulator.report import Report, make_report
 from lakou.simulator.run import direct, opened
 from lakou.simulator.settings import Settings
 from tests.harness import server as harness
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, running
 
 DRAIN_S = 120.0
@@ -171,7 +172,7 @@ def main() -> int:
     harness.HOT_ROWS = 100_000
     is_whole = True
     for name in given.only:
-        with running(given.database, os.environ.get("LAKOU_TEST_POSTGRES")) as server:
+        with running(given.database, POSTGRES_URL) as server:
             tokens = {group: Token(group, server.make_token(group, "device")) for group in network.GROUPS}
             settings = Settings(
                 server.origin,

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import random
 import sys
 import threading
@@ -26,6 +25,7 @@ from lakou.sensorthings.mqtt.sessions import WINDOW
 from tests.harness import make
 from tests.harness.client import Api, key
 from tests.harness.mqtt import Wire, publisher
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, running
 
 STREAMS = 4
@@ -178,7 +178,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     options = parser.parse_args()
-    with running(options.database, os.environ.get("LAKOU_TEST_POSTGRES")) as server:
+    with running(options.database, POSTGRES_URL) as server:
         report = run(server, options.seconds, options.kills, options.seed)
     print(
         f"{report.acknowledged} acknowledged, {report.told} told, {report.lost} lost, {report.again} again after "

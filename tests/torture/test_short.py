@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import DATABASES, POSTGRES_URL
+from tests.conftest import DATABASES
 from tests.harness import cluster
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import running
 from tests.torture import backup, clients, disks, faults, fuzz_http, hostile, kill9, pg_restart, powercut
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import DATABASES, POSTGRES_URL
+from tests.conftest import DATABASES
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import running
 from tests.torture import subscribers
 

@@ -14,10 +14,11 @@ import pytest
 from lakou.kernel.errors import Unavailable
 from lakou.sensorthings.sql.dialect import Statement
 from lakou.sensorthings.store.postgres import PostgresDatabase
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import free_port, fresh_database
 from tests.sensorthings import bodies
 from tests.sensorthings.caller import Store, made
-from tests.sensorthings.conftest import POSTGRES_URL, emptied
+from tests.sensorthings.conftest import emptied
 
 ONE = Statement("select 1", {})
 MIGRATE = "import sys; from lakou.sensorthings.store.postgres import PostgresDatabase as D; D(sys.argv[1]).migrate()"

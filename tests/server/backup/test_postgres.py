@@ -7,7 +7,7 @@ import pytest
 
 from lakou.kernel.errors import Conflict, Unavailable
 from lakou.server.backup import postgres
-from tests.conftest import POSTGRES_URL
+from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import Server, fresh_database
 from tests.server.test_cli import lakou
 
