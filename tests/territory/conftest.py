@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connections
 
+from lakou.identity.policy import system
 from lakou.server import databases
 from lakou.server.config import Config
 from tests.conftest import DATABASES
 from tests.harness.postgres import POSTGRES_URL
 from tests.harness.server import fresh_database
 
+WHO = system("agent")
+"""Who imports and removes."""
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 TODAY = date(2026, 11, 26)
 
@@ -68,3 +73,11 @@ def sample() -> Callable[[str], bytes]:
         return path.read_bytes()
 
     return read
+
+
+def acts(*names: str) -> list[tuple[str, str, str, Any]]:
+    """What the journal tells of acts of these names: act, actor, subject and detail, in their order."""
+    from lakou.identity.journal.models import JournalRow
+
+    rows = JournalRow.objects.filter(act__in=names).order_by("seq")
+    return [(row.act, row.actor_name, row.subject, json.loads(row.detail)) for row in rows]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lakou.territory.layers.features import FieldNames, RawFeature, check_features
-from tests.territory.conftest import NOW
+from tests.territory.conftest import NOW, WHO
 
 pytestmark = pytest.mark.usefixtures("civic_rows")
 
@@ -22,7 +22,7 @@ def layer(key: str, ring: list[list[float]], **more: Any) -> None:
     checked = check_features([RawFeature(1, key, {}, geometry)], FieldNames(), None)
     said = {"title": "x", "kind": "hazard", "hazard": "flood", "source": "x", "licence": "x", **more}
     source = actions.LayerSource(key=key, retrieved=NOW, sha256="0", options={}, **said)
-    actions.import_layer(layer=source, checked=checked)
+    actions.import_layer(layer=source, checked=checked, actor=WHO)
 
 
 def test_a_position_lies_in_its_zones_and_not_in_all_whose_bounds_hold_it() -> None:

@@ -60,7 +60,7 @@ def import_(
         key=key, title=title, kind=kind, hazard=hazard, source=source, licence=licence, retrieved=fetched,
         sha256=digest, options=names.given() | ({"table": table} if table else {}),
     )  # fmt: skip
-    done = actions.import_layer(layer=layer, checked=checked, dry_run=dry_run)
+    done = actions.import_layer(layer=layer, checked=checked, actor=options.operator(), dry_run=dry_run)
     shown = {feature.number: feature.name for feature in checked.features}
     reports.show(done, what=f"couche {key}, {done.rows} entités", notes=[f"sha256 {digest}"], names=shown)
     if report is not None:
@@ -95,7 +95,7 @@ def remove(
     compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
     from lakou.territory import actions
 
-    amount = actions.remove_layer(key=key)
+    amount = actions.remove_layer(key=key, actor=options.operator())
     out.print(f"The layer {key} and its {amount} zones are removed.", markup=False)
 
 

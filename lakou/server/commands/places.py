@@ -69,7 +69,7 @@ def import_(
         kind=kind,
         around=surroundings_of(profile),
     )
-    done = actions.import_places(prepared=prepared, now=now, dry_run=dry_run)
+    done = actions.import_places(prepared=prepared, actor=options.operator(), now=now, dry_run=dry_run)
     what = f"source {prepared.source}, {done.rows} lignes"
     reports.show(done, what=what, notes=prepared.notes, names=prepared.names)
     if report is not None:
@@ -181,7 +181,7 @@ def remove(
     compose.migrate_civic(options.read(config, data_dir=data, database_url=database_url))
     from lakou.territory import actions
 
-    amount = actions.remove_places(source=source)
+    amount = actions.remove_places(source=source, actor=options.operator())
     out.print(f"{amount} places of {source} are removed.", markup=False)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from lakou.identity.journal import actions as journal
+from lakou.identity.policy import Actor
 from lakou.kernel.errors import BadRequest, Conflict, NotFound
 from lakou.territory.findings import Report
 from lakou.territory.kinds import HAZARDS_BY_KEY, LAYERS_BY_KEY, check_key
@@ -37,7 +39,7 @@ class LayerSource:
     options: dict[str, str]
 
 
-def import_layer(*, layer: LayerSource, checked: Checked, dry_run: bool = False) -> Report:
+def import_layer(*, layer: LayerSource, checked: Checked, actor: Actor, dry_run: bool = False) -> Report:
     """Make or replace a layer: its zones become those of the file, in one transaction. The same file changes nothing.
 
     Zones keep their key and their row where the file still has them. Raises BadRequest for a wrong word or when no
@@ -50,21 +52,24 @@ def import_layer(*, layer: LayerSource, checked: Checked, dry_run: bool = False)
         with transaction.atomic():
             difference = _difference(layer, checked)
             if not dry_run:
-                _keep_layer(layer, len(checked.features))
+                is_new = _keep_layer(layer, len(checked.features))
                 _write_zones(difference)
+                if is_new or difference.amount:
+                    journal.record(act="layer.imported", actor=actor, subject=layer.key, detail=difference.counts())
     except IntegrityError:
         raise Conflict("Another import of this layer runs", place="key", hint="wait for its end, then again") from None
     return _report(checked, difference, dry_run=dry_run)
 
 
-def remove_layer(*, key: str) -> int:
+@transaction.atomic
+def remove_layer(*, key: str, actor: Actor) -> int:
     """Remove a layer and its zones; how many zones there were. Raises NotFound."""
-    with transaction.atomic():
-        layer = Layer.objects.filter(pk=key).first()
-        if layer is None:
-            raise NotFound(f"There is no layer {key[:80]}", hint="lakou layer list")
-        amount = layer.zones.count()
-        layer.delete()
+    layer = Layer.objects.filter(pk=key).first()
+    if layer is None:
+        raise NotFound(f"There is no layer {key[:80]}", hint="lakou layer list")
+    amount = layer.zones.count()
+    layer.delete()
+    journal.record(act="layer.removed", actor=actor, subject=key, detail={"removed": amount})
     return amount
 
 
@@ -94,6 +99,13 @@ class _Difference:
     new: list[Zone]
     changed: list[Zone]
     gone: list[int]
+
+    @property
+    def amount(self) -> int:
+        return len(self.new) + len(self.changed) + len(self.gone)
+
+    def counts(self) -> dict[str, int]:
+        return {"created": len(self.new), "changed": len(self.changed), "removed": len(self.gone)}
 
 
 def _difference(layer: LayerSource, checked: Checked) -> _Difference:
@@ -127,15 +139,17 @@ def _report(checked: Checked, difference: _Difference, *, dry_run: bool) -> Repo
     )
 
 
-def _keep_layer(layer: LayerSource, amount: int) -> None:
+def _keep_layer(layer: LayerSource, amount: int) -> bool:
+    """Whether what is said of the layer is new."""
     values: dict[str, Any] = {
         "title": layer.title, "kind": layer.kind, "hazard": layer.hazard, "source": layer.source,
         "licence": layer.licence, "sha256": layer.sha256, "options": layer.options, "feature_count": amount,
     }  # fmt: skip
     stored = Layer.objects.select_for_update().filter(pk=layer.key).first()
     if stored is not None and all(getattr(stored, name) == value for name, value in values.items()):
-        return  # the same file again: the day on which it was first retrieved stays
+        return False  # the same file again: the day on which it was first retrieved stays
     Layer.objects.update_or_create(key=layer.key, defaults=values | {"retrieved": layer.retrieved})
+    return True
 
 
 def _write_zones(difference: _Difference) -> None:

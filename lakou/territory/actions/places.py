@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from lakou.identity.journal import actions as journal
+from lakou.identity.policy import Actor
 from lakou.kernel.errors import BadRequest, Conflict, NotFound
 from lakou.territory.drafts import Draft
 from lakou.territory.findings import Report
@@ -19,7 +21,7 @@ BATCH = 500
 _PLACE_FIELDS = tuple(Draft.__dataclass_fields__.keys() - {"source_id"})
 
 
-def import_places(*, prepared: Prepared, now: datetime, dry_run: bool = False) -> Report:
+def import_places(*, prepared: Prepared, actor: Actor, now: datetime, dry_run: bool = False) -> Report:
     """Bring the register to what a file says, and tell how it went; with `dry_run` only tell.
 
     Rows without error are written; a place whose values are the same is left untouched, so that importing again
@@ -34,11 +36,15 @@ def import_places(*, prepared: Prepared, now: datetime, dry_run: bool = False) -
         check_key(PLACES_BY_KEY, kind, "kind")
     try:
         with transaction.atomic():
-            return _import(prepared, now, dry_run)
+            report = _import(prepared, now, dry_run)
+            if not dry_run and (report.created or report.changed):
+                detail = {"created": report.created, "changed": report.changed, "refused": report.refused}
+                journal.record(act="places.imported", actor=actor, subject=prepared.source, detail=detail, now=now)
     except IntegrityError:
         raise Conflict(
             "Another import of this source runs", place="source", hint="wait for its end, then again"
         ) from None
+    return report
 
 
 def _import(prepared: Prepared, now: datetime, dry_run: bool) -> Report:
@@ -94,10 +100,11 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def remove_places(*, source: str) -> int:
+@transaction.atomic
+def remove_places(*, source: str, actor: Actor) -> int:
     """Remove every place of a source, as when a wrong file was imported; how many there were. Raises NotFound."""
-    with transaction.atomic():
-        amount, _ = Place.objects.filter(source=source).delete()
+    amount, _ = Place.objects.filter(source=source).delete()
     if not amount:
         raise NotFound(f"There is no place of the source {source[:80]}", hint="lakou place list")
+    journal.record(act="places.removed", actor=actor, subject=source, detail={"removed": amount})
     return amount

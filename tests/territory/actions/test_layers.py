@@ -13,7 +13,7 @@ import pytest
 from lakou.kernel.errors import BadRequest, NotFound
 from lakou.territory.layers.features import FieldNames
 from lakou.territory.layers.read import read_layer
-from tests.territory.conftest import NOW
+from tests.territory.conftest import NOW, WHO, acts
 
 if TYPE_CHECKING:
     from lakou.territory.findings import Report
@@ -38,7 +38,7 @@ def bring(path: Path, *features: dict[str, Any], **more: Any) -> Report:
             "retrieved": NOW}  # fmt: skip
     dry_run = bool(more.pop("dry_run", False))
     layer = actions.LayerSource(**{**said, **more}, sha256=digest, options=NAMES.given())
-    return actions.import_layer(layer=layer, checked=checked, dry_run=dry_run)
+    return actions.import_layer(layer=layer, checked=checked, actor=WHO, dry_run=dry_run)
 
 
 def counts(report: Report) -> tuple[int, int, int, int, int]:
@@ -127,11 +127,19 @@ def test_a_wrong_word_is_refused_with_its_place(tmp_path: Path, said: dict[str, 
 def test_a_removed_layer_takes_its_zones_with_it(tmp_path: Path) -> None:
     from lakou.territory import actions
 
-    bring(tmp_path / "a.geojson", zone("A"), zone("B"))
-    assert actions.remove_layer(key="pprn") == 2
+    told = len(acts("layer.imported", "layer.removed"))
+    for more in ({"dry_run": True}, {}, {}, {"title": "PPRN 2026"}):
+        bring(tmp_path / "a.geojson", zone("A"), zone("B"), **more)
+    assert actions.remove_layer(key="pprn", actor=WHO) == 2
     assert stored() == []
     with pytest.raises(NotFound):
-        actions.remove_layer(key="pprn")
+        actions.remove_layer(key="pprn", actor=WHO)
+    # The same file again changes nothing, and a dry run never does.
+    assert acts("layer.imported", "layer.removed")[told:] == [
+        ("layer.imported", "agent", "pprn", {"created": 2, "changed": 0, "removed": 0}),
+        ("layer.imported", "agent", "pprn", {"created": 0, "changed": 0, "removed": 0}),
+        ("layer.removed", "agent", "pprn", {"removed": 2}),
+    ]
 
 
 @pytest.mark.parametrize(("name", "zones"), [("communes", 34), ("epci", 3), ("territoire", 1), ("bathymetrie", 4)])
@@ -153,5 +161,5 @@ def test_the_real_geodata_of_martinique_import(
         sha256=digest,
         options={},
     )
-    assert counts(actions.import_layer(layer=layer, checked=checked))[0] == zones
-    assert counts(actions.import_layer(layer=layer, checked=checked)) == (0, 0, zones, 0, 0)
+    assert counts(actions.import_layer(layer=layer, checked=checked, actor=WHO))[0] == zones
+    assert counts(actions.import_layer(layer=layer, checked=checked, actor=WHO)) == (0, 0, zones, 0, 0)

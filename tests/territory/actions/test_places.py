@@ -14,7 +14,7 @@ from lakou.territory.importing import Prepared, prepare
 from lakou.territory.mediation.standard import NAMES
 from lakou.territory.mediation.write import write_csv, write_json
 from lakou.territory.tables import read_table
-from tests.territory.conftest import NOW, TODAY
+from tests.territory.conftest import NOW, TODAY, WHO, acts
 
 if TYPE_CHECKING:
     from lakou.territory.findings import Report
@@ -43,7 +43,7 @@ def prepared(data: bytes, **more: object) -> Prepared:
 def bring(data: bytes, **more: object) -> Report:
     from lakou.territory import actions
 
-    return actions.import_places(prepared=prepared(data), now=NOW, **more)  # type: ignore[arg-type]
+    return actions.import_places(prepared=prepared(data), actor=WHO, now=NOW, **more)  # type: ignore[arg-type]
 
 
 def counts(report: Report) -> tuple[int, int, int, int]:
@@ -91,7 +91,7 @@ def test_only_changed_places_get_a_new_date() -> None:
 
     bring(csv_of(ROW, OTHER))
     later = NOW + timedelta(days=1)
-    actions.import_places(prepared=prepared(csv_of(ROW, OTHER.replace("Ti Lakou", "x"))), now=later)
+    actions.import_places(prepared=prepared(csv_of(ROW, OTHER.replace("Ti Lakou", "x"))), actor=WHO, now=later)
     assert set(Place.objects.values_list("source_id", "updated")) == {("a-1", NOW), ("a-2", later)}
 
 
@@ -102,7 +102,7 @@ def test_an_import_that_clashes_writes_nothing_at_all() -> None:
     ready = prepared(csv_of(ROW, OTHER))
     ready.drafts.append(ready.drafts[0])  # as if another import had made it meanwhile
     with pytest.raises(Conflict):
-        actions.import_places(prepared=ready, now=NOW)
+        actions.import_places(prepared=ready, actor=WHO, now=NOW)
     assert not Place.objects.exists()
 
 
@@ -120,7 +120,7 @@ def test_two_sources_may_use_the_same_ids() -> None:
     from lakou.territory.models import Place
 
     bring(csv_of(ROW))
-    actions.import_places(prepared=prepared(csv_of(ROW), source="autre"), now=NOW)
+    actions.import_places(prepared=prepared(csv_of(ROW), source="autre"), actor=WHO, now=NOW)
     assert Place.objects.count() == 2
 
 
@@ -174,7 +174,7 @@ def test_a_source_needs_a_name() -> None:
     from lakou.territory import actions
 
     with pytest.raises(BadRequest, match="1 to 80"):
-        actions.import_places(prepared=prepared(csv_of(ROW), source="x" * 81), now=NOW)
+        actions.import_places(prepared=prepared(csv_of(ROW), source="x" * 81), actor=WHO, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_the_stops_of_a_real_feed_import_twice(sample: Callable[[str], bytes], f
     data = sample(f"gtfs/{feed}.zip")
     for expected in ((stops, 0, 0, 0), (0, 0, stops, 0)):
         ready = prepare(data, form="gtfs", source=feed, today=TODAY)
-        assert counts(actions.import_places(prepared=ready, now=NOW)) == expected
+        assert counts(actions.import_places(prepared=ready, actor=WHO, now=NOW)) == expected
 
 
 def test_a_plain_table_brings_shelters_and_their_source_is_needed_and_can_be_removed() -> None:
@@ -221,12 +221,18 @@ def test_a_plain_table_brings_shelters_and_their_source_is_needed_and_can_be_rem
     from lakou.territory.models import Place
 
     data = b"id,name,longitude,latitude,capacity\n1,Gymnase,-61,14.6,250\n2,Stade,,,\n"
+    told = len(acts("places.imported", "places.removed"))
     with pytest.raises(BadRequest):
-        actions.import_places(prepared=prepare(data, form="plain", kind="shelter", today=TODAY), now=NOW)
+        actions.import_places(prepared=prepare(data, form="plain", kind="shelter", today=TODAY), actor=WHO, now=NOW)
     for expected in ((2, 0, 0, 0), (0, 0, 2, 0)):
         ready = prepare(data, form="plain", kind="shelter", source="ville", today=TODAY)
-        assert counts(actions.import_places(prepared=ready, now=NOW)) == expected
+        assert counts(actions.import_places(prepared=ready, actor=WHO, now=NOW)) == expected
     assert list(Place.objects.values_list("kind", "capacity")) == [("shelter", 250), ("shelter", None)]
-    assert actions.remove_places(source="ville") == 2
+    assert actions.remove_places(source="ville", actor=WHO) == 2
     with pytest.raises(NotFound):
-        actions.remove_places(source="ville")
+        actions.remove_places(source="ville", actor=WHO)
+    # The second import changed nothing, and a dry run never does.
+    assert acts("places.imported", "places.removed")[told:] == [
+        ("places.imported", "agent", "ville", {"created": 2, "changed": 0, "refused": 0}),
+        ("places.removed", "agent", "ville", {"removed": 2}),
+    ]
