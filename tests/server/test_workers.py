@@ -116,7 +116,7 @@ def test_clients_of_both_processes_get_every_event_exactly_once(pair: Server) ->
         while len(writers) < 4 or len({pid for _, pid in writers}) < 2:
             assert len(writers) < 40, "the second process answers nobody"
             writers.append(writer_of(pair))
-            stack.enter_context(writers[-1][0])
+            stack.callback(writers[-1][0].close)
         ids: list[int] = []
 
         def write(client: httpx.Client, number: int) -> None:
