@@ -27,7 +27,7 @@ from lakou.kernel.errors import LakouError
 from lakou.sensorthings import http
 from lakou.sensorthings.mqtt import websocket
 from lakou.sensorthings.service import Service
-from lakou.server import clock, describing, lifetime, metrics, processes, readiness, static, systemd
+from lakou.server import clock, databases, describing, lifetime, metrics, processes, readiness, static, systemd
 from lakou.server.config import Config
 from lakou.server.proxies import Proxies
 from lakou.server.readiness import Readiness
@@ -191,6 +191,7 @@ class Dispatcher:
                 return
 
     async def _start(self, running: contextlib.AsyncExitStack) -> None:
+        running.push_async_callback(asyncio.to_thread, databases.close_shared)
         await asyncio.to_thread(self._authority.start)
         running.push_async_callback(asyncio.to_thread, self._authority.stop)
         await self._service.start()

@@ -164,6 +164,8 @@ def create() -> Dispatcher:
     sys.setswitchinterval(SWITCH_S)
     logs.set_up(config)
     load_django(config)
+    if config.database_url is not None:
+        databases.share_connections()
     service = make_service(config)
 
     from lakou.identity import authority

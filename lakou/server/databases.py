@@ -22,6 +22,11 @@ CIVIC_SCHEMA = "civic"
 MIGRATION_LOCK = 0x6C616B6F75
 CONNECT_TIMEOUT_S = 5
 SERVER_LOCK = "server.lock"
+CIVIC_POOL = {"min_size": 0, "max_size": 16, "timeout": 3.0, "reconnect_timeout": 1.0, "max_idle": 300.0}
+"""Of a server: each request of a page runs on a thread of its own, and to connect takes longer than to answer.
+
+None is kept while nobody asks. While PostgreSQL is away a page waits for `timeout`, then it is refused.
+"""
 
 
 def civic_database(config: Config) -> dict[str, Any]:
@@ -56,6 +61,21 @@ def civic_database(config: Config) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {**parts, "options": f"{options} -c search_path={CIVIC_SCHEMA},public".strip()},
     }
+
+
+def share_connections() -> None:
+    """The threads of this process share connections to the civic schema of PostgreSQL from now on. Needs Django."""
+    from django.db import connections
+
+    connections.settings["default"]["OPTIONS"]["pool"] = CIVIC_POOL
+
+
+def close_shared() -> None:
+    """Close the connections that are shared, if any: nobody asks any more."""
+    from django.db import connection
+
+    if (close := getattr(connection, "close_pool", None)) is not None:
+        close()
 
 
 def make_civic_schema(database_url: str) -> None:

@@ -1,12 +1,18 @@
 """Where the civic data lies, and who may work on a folder."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
+import psycopg
 import pytest
 
 from lakou.kernel.errors import BadRequest, Conflict, Unavailable
 from lakou.server.config import Config
 from lakou.server.databases import civic_database, connect, migration_lock, only_server, running_server
+from tests.harness.postgres import POSTGRES_URL
+from tests.harness.server import Server
 
 
 def test_sqlite_has_a_file_of_its_own_and_begins_immediately(tmp_path: Path) -> None:
@@ -57,3 +63,21 @@ def test_the_migration_lock_is_given_back(tmp_path: Path) -> None:
     for _ in range(2):
         with migration_lock(config):
             pass
+
+
+@pytest.mark.skipif(POSTGRES_URL is None, reason="this needs LAKOU_TEST_POSTGRES")
+def test_pages_share_connections_and_go_on_when_these_were_cut(servers: Callable[[str], Server]) -> None:
+    server = servers("postgres")
+    assert server.database_url is not None
+    # A session that is looked for and not there: each page asks the database.
+    with httpx.Client(base_url=server.origin, cookies={"sessionid": "n" * 32}) as browser:
+
+        def page(_: int) -> int:
+            return browser.get("/").status_code
+
+        with ThreadPoolExecutor(20) as many, psycopg.connect(server.database_url, autocommit=True) as admin:
+            assert set(many.map(page, range(60))) == {200}
+            kept = "datname = current_database() and query ilike '%django_session%' and pid <> pg_backend_pid()"
+            count = admin.execute(f"select count(pg_terminate_backend(pid, 2000)) from pg_stat_activity where {kept}")  # noqa: S608
+            assert (count.fetchone() or (0,))[0] >= 1
+            assert set(many.map(page, range(20))) == {200}
