@@ -75,7 +75,9 @@ class World:
         self.ids: list[int] = []
 
     def time(self) -> int:
-        """Now and then late, early, or at the very same instant as others."""
+        """Now and then late, early, at the very same instant as others, or at a bound of what is asked for."""
+        if self.random.random() < 0.03:
+            return self.random.choice((NOON - 30 * HOUR, NOON + 5 * HOUR, NOON + 6 * HOUR))
         spread = self.random.choice((HOUR, 12 * HOUR, 20 * 24 * HOUR))
         return NOON + self.random.randrange(-spread, spread) // self.random.choice((1, HOUR // 4)) * 1
 
@@ -83,7 +85,9 @@ class World:
         start = self.time()
         when = format_instant(start)
         if self.random.random() < 0.1:
-            when += "/" + format_instant(start + self.random.randrange(1, 3 * HOUR))
+            end = start + self.random.randrange(1, 3 * HOUR)
+            whole = end - end % HOUR  # many stations tell of whole hours
+            when += "/" + format_instant(whole if whole > start and self.random.random() < 0.5 else end)
         value = self.random.choice((self.random.uniform(-1e3, 1e3), self.random.randrange(5), "open", None, True))
         quality = self.random.choice((None, None, "good", {"code": 3}))
         return [when, value, quality]

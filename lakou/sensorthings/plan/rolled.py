@@ -44,6 +44,12 @@ class RolledPlan(msgspec.Struct, frozen=True):
     stream: int | None = None
     streams: tuple[Expression, ...] = ()
 
+    @property
+    def stop(self) -> int | None:
+        """A row that ends until then is in the set by both its ends: what is whole ends until then."""
+        bounds = [bound for bound in (self.until, self.ended) if bound is not None]
+        return min(bounds, default=None)
+
     def narrowed(self, op: str, instant: int) -> RolledPlan:
         """With a bound on phenomenonTime as `$filter` means it: a time is before another when it ends before."""
         since, until, ended = self.since, self.until, self.ended

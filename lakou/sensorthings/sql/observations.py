@@ -148,19 +148,31 @@ def current(writer: Writer, width: Width, bucket: str) -> list[str]:
     return [_fresh(writer, width, f"{bucket}.datastream_id", f"{bucket}.start")]
 
 
-def unrolled(writer: Writer, width: Width, alias: str, bucket: str, where: list[str], cut: list[str]) -> list[Source]:
+def overlong(writer: Writer, width: Width, bucket: str, where: list[str], *, of_all: bool) -> Source:
+    """The buckets of `width` that have a row which ends after them and meet `where`, by their index."""
+    over = f"{bucket}.time_end > {bucket}.start + {_length(writer, width)}"
+    if writer.dialect.name == "postgres":
+        return f"{width.table} {bucket}", [over, *where]
+    source = f"{width.table} {bucket} indexed by {width.table}_overlong"
+    if of_all:
+        stream = writer.alias()
+        source = f"datastream {stream} cross join {source} on {bucket}.datastream_id = {stream}.id"
+    return source, [over, *where]
+
+
+def unrolled(
+    writer: Writer, width: Width, alias: str, bucket: str, where: list[str], cuts: list[Source]
+) -> list[Source]:
     """The rows that meet `where` and rollups do not tell of, in parts that share none: those not rolled up yet, and
-    those of the buckets of `width` that meet `cut`, conditions on `bucket` (none is cut without a condition)."""
+    those of `cuts`, buckets of `width` under the name `bucket`."""
+    length = _length(writer, width)
     if writer.dialect.name == "sqlite":
         found = [(f"hot_{name} {alias}", [unsealed(alias, name), *where]) for name in _HOT]
-        if cut:
-            joined = (
-                f"{_inside('s', bucket, str(width.micros))} and (s.result_quality is null) = ({bucket}.quality = 0)"
-            )
-            source = f"{width.table} {bucket} cross join sealed s on {joined} where {conjunction(cut)}"
-            found.append((f"({_hidden()} from {source}) {alias}", where))
+        joined = f"{_inside('s', bucket, length)} and (s.result_quality is null) = ({bucket}.quality = 0)"
+        for source, cut in cuts:
+            rows = f"{source} cross join sealed s where {conjunction([joined, *cut])}"
+            found.append((f"({_hidden()} from {rows}) {alias}", where))
         return found
-    length = f"interval '{width.micros} microseconds'"
     later = (
         "c.type = 'Observation' and c.verb = 'create' and (c.transaction, c.seq) >"
         " (select r.transaction, r.seq from change_reader r where r.name = 'rollups')"
@@ -176,12 +188,16 @@ def unrolled(writer: Writer, width: Width, alias: str, bucket: str, where: list[
         ),
         (f"{stale} cross join {_each(alias, [_inside(alias, bucket, length), *where])}", []),
     ]
-    if cut:
+    if cuts:
         rolled_up = f"not exists (select 1 from change c where {later} and {alias}.id between c.first_id and c.last_id)"
         quality = f"({alias}.result_quality is null) = ({bucket}.quality = 0)"
         inner = _each(alias, [_inside(alias, bucket, length), quality, rolled_up, *where])
-        found.append((f"{width.table} {bucket} cross join {inner}", [*cut, *current(writer, width, bucket)]))
+        found += [(f"{source} cross join {inner}", [*cut, *current(writer, width, bucket)]) for source, cut in cuts]
     return found
+
+
+def _length(writer: Writer, width: Width) -> str:
+    return str(width.micros) if writer.dialect.name == "sqlite" else f"interval '{width.micros} microseconds'"
 
 
 def _each(alias: str, where: list[str]) -> str:

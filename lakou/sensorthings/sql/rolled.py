@@ -109,7 +109,7 @@ def _from_rollups(
         where += observations.current(writer, width, alias)
     source = f"{table} {alias}"
     stream = None
-    if plan.source[-1].link is None and rolled.stream is None:
+    if _of_all(plan, rolled):
         stream = writer.alias()
         join = "cross join" if writer.dialect.name == "sqlite" else "join"
         source = f"datastream {stream} {join} {source} on {alias}.datastream_id = {stream}.id"
@@ -131,31 +131,50 @@ def _of_set(writer: Writer, plan: ApplyPlan, rolled: RolledPlan, alias: str) -> 
 
 def whole(writer: Writer, rolled: RolledPlan, width: Width, alias: str) -> list[str]:
     """The buckets of which every row is in the set."""
-    where = []
-    if rolled.since is not None:
-        where.append(f"{alias}.start >= {writer.bind(Type.INSTANT, rolled.since)}")
-    if rolled.until is not None:
-        where.append(f"{alias}.start <= {writer.bind(Type.INSTANT, rolled.until - width.micros)}")
+    where = _within(writer, rolled, width, alias)
     if rolled.ended is not None:
         where.append(f"coalesce({alias}.time_end <= {writer.bind(Type.INSTANT, rolled.ended)}, {_true(writer)})")
     return where
 
 
-def cut(writer: Writer, rolled: RolledPlan, width: Width, alias: str) -> list[str]:
-    """The buckets of which some rows may be in the set and some not; none where the set has no bounds."""
-    inside, outside = [], []
+def _within(writer: Writer, rolled: RolledPlan, width: Width, alias: str) -> list[str]:
+    """The buckets that lie between the bounds of the set."""
+    where = []
     if rolled.since is not None:
-        first = rolled.since - rolled.since % width.micros
-        inside.append(f"{alias}.start >= {writer.bind(Type.INSTANT, first)}")
-        if first < rolled.since:
-            outside.append(f"{alias}.start < {writer.bind(Type.INSTANT, rolled.since)}")
-    if rolled.until is not None:
-        inside.append(f"{alias}.start < {writer.bind(Type.INSTANT, rolled.until)}")
-        if rolled.until % width.micros:
-            outside.append(f"{alias}.start > {writer.bind(Type.INSTANT, rolled.until - width.micros)}")
+        where.append(f"{alias}.start >= {writer.bind(Type.INSTANT, rolled.since)}")
+    if rolled.stop is not None:
+        where.append(f"{alias}.start <= {writer.bind(Type.INSTANT, rolled.stop - width.micros)}")
+    return where
+
+
+def _cuts(writer: Writer, plan: ApplyPlan, rolled: RolledPlan, width: Width, alias: str) -> list[tuple[str, list[str]]]:
+    """The buckets of which some rows may be in the set and some not, as FROM parts and conditions that share none:
+    those that a bound of the set cuts, and those whose rows may end after it. None where the set has no bounds.
+    """
+    found = []
+    edges = []
+    if rolled.since is not None and rolled.since % width.micros:
+        edges.append(rolled.since - rolled.since % width.micros)
+    if rolled.until is not None and rolled.stop is not None:
+        last = rolled.stop - rolled.stop % width.micros
+        if rolled.until > last:
+            edges.append(last)
+    if edges:
+        starts = ", ".join(writer.bind(Type.INSTANT, edge) for edge in dict.fromkeys(edges))
+        conditions = [*_of_set(writer, plan, rolled, alias), f"{alias}.start in ({starts})"]
+        found.append((f"{width.table} {alias}", conditions))
     if rolled.ended is not None:
-        outside.append(f"{alias}.time_end > {writer.bind(Type.INSTANT, rolled.ended)}")
-    return [*inside, f"({' or '.join(outside)})"] if outside else []
+        # A whole bucket has rows that end after the set only when they end after the bucket, which hardly any does:
+        # such buckets have an index of their own.
+        ended = f"{alias}.time_end > {writer.bind(Type.INSTANT, rolled.ended)}"
+        conditions = [*_of_set(writer, plan, rolled, alias), *_within(writer, rolled, width, alias), ended]
+        found.append(observations.overlong(writer, width, alias, conditions, of_all=_of_all(plan, rolled)))
+    return found
+
+
+def _of_all(plan: ApplyPlan, rolled: RolledPlan) -> bool:
+    """Whether the set is not that of one Datastream."""
+    return plan.source[-1].link is None and rolled.stream is None
 
 
 def _true(writer: Writer) -> str:
@@ -174,9 +193,8 @@ def _from_rows(writer: Writer, plan: ApplyPlan, rolled: RolledPlan, width: Width
         where.append(condition(writer, plan.where, {(0, ()): alias}))
     columns = _partial(writer, plan, width, alias, needed)
     bucket = writer.alias()
-    cuts = cut(writer, rolled, width, bucket)
-    cut_where = [*_of_set(writer, plan, rolled, bucket), *cuts] if cuts else []
-    sources = observations.unrolled(writer, width, alias, bucket, where, cut_where)
+    cuts = _cuts(writer, plan, rolled, width, bucket)
+    sources = observations.unrolled(writer, width, alias, bucket, where, cuts)
     return [f"select {columns} from {source} where {conjunction(more)}" for source, more in sources]
 
 
