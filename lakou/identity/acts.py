@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 from allauth.core import context as allauth_context
+from django.db import transaction
 
-from lakou.identity import policy
+from lakou.identity import mail, policy, queries
 from lakou.identity.journal import actions as journal
 from lakou.identity.journal.actions import Detail, Outcome
+from lakou.identity.journal.acts import ACTS
 from lakou.identity.policy import Actor, ActorKind
 
 if TYPE_CHECKING:
@@ -25,6 +27,17 @@ COMMAND_LINE = "command-line"
 ANONYMOUS = "anonymous"
 # What somebody should look at soon, whoever did it: told in the log too.
 LOUD = frozenset({"break_glass.used", "break_glass.refused"})
+# What a stranger would do first who has got into an account: its person is told by mail.
+TOLD = frozenset(
+    {
+        "password.changed",
+        "second_factor.added",
+        "second_factor.removed",
+        "second_factor.reset",
+        "second_factor.renewed",
+        "break_glass.used",
+    }
+)
 
 GATHER_S = 10.0
 MOST_GATHERED = 1_000
@@ -69,6 +82,9 @@ def note(
     )
     if act in LOUD:
         log.warning(act, actor=actor, subject=subject, outcome=outcome, detail=dict(detail))
+    if act in TOLD and outcome == "success":
+        at, address = now or datetime.now(UTC), _address()
+        transaction.on_commit(lambda: _tell(act, subject, at, address))
 
 
 def note_gathered(act: str, *, subject: str = "", detail: Detail = _NOTHING) -> None:
@@ -103,6 +119,12 @@ def _actor(word: str) -> Actor:
         return _operator
     kind, _, number = word.partition(":")
     return Actor(ActorKind.PERSON, int(number), word) if kind == "person" else policy.ANONYMOUS
+
+
+def _tell(act: str, subject: str, at: datetime, address: str | None) -> None:
+    found = queries.people().filter(pk=int(subject.removeprefix("person:"))).first()
+    if found is not None and found.email:
+        mail.tell_of_act(email=found.email, words=ACTS[act].words, at=at, address=address)
 
 
 def _address() -> str | None:

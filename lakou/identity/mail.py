@@ -6,9 +6,14 @@ leave, and what they asked for can be asked again; a link that an administrator 
 
 from __future__ import annotations
 
+import atexit
 import smtplib
+import threading
+import time
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
@@ -16,11 +21,16 @@ from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from lakou.identity.actions.invitations import NewInvitation
 from lakou.identity.site import NAME, absolute
+
+if TYPE_CHECKING:
+    from lakou.identity.actions.invitations import NewInvitation
 
 FAILURES = (OSError, smtplib.SMTPException)
 """What a mail server does that is away, refuses the log-in, or refuses a message."""
+FINISH_S = 5.0
+SENDING = "lakou-mail"
+"""The name of the threads that send."""
 PERMANENT = 500  # RFC 5321 §4.2.1: from here on, trying again is of no use
 
 log = structlog.get_logger(__name__)
@@ -63,6 +73,30 @@ def tell_old_address(*, old: str, new: str) -> Delivery:
     """Tell the address that an account had of the one that takes its place."""
     context = {"old": old, "new": new}
     return _send(old, "l’adresse de votre compte change", "identity/address_changes.txt", context)
+
+
+def tell_of_act(*, email: str, words: str, at: datetime, address: str | None) -> threading.Thread | None:
+    """Tell somebody of what was done to their account, for it may not have been them; the thread that sends it.
+
+    Nobody waits for it, least of all who comes in with a break-glass code while the network is cut. None without a mail
+    server: nobody would look for it in the outbox.
+    """
+    if not settings.LAKOU_HAS_MAIL:
+        return None
+    context = {"words": words, "at": at, "address": address}
+    given = (email, words[:1].lower() + words[1:], "identity/told_of_act.txt", context)
+    sending = threading.Thread(target=_send, args=given, name=SENDING, daemon=True)
+    sending.start()
+    return sending
+
+
+@atexit.register
+def finish() -> None:
+    """At the end of the process, a command's most of all: give what is being sent a moment, and no more."""
+    end = time.monotonic() + FINISH_S
+    for thread in threading.enumerate():
+        if thread.name == SENDING:
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 def _send(email: str, subject: str, template: str, context: Mapping[str, object]) -> Delivery:

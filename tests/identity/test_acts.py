@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import threading
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.core import mail as outgoing
 from django.db import transaction
+from django.test import override_settings
+from structlog.testing import capture_logs
 
-from lakou.identity import acts
+from lakou.identity import acts, mail
 from lakou.identity.actions import people
 from lakou.identity.journal import queries
 from lakou.identity.journal import witness as of_journal
@@ -50,6 +55,51 @@ def test_what_is_remembered_for_it_stays_small(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_person_is_named_by_number_only() -> None:
     assert (acts.person(7), acts.person(None)) == ("person:7", "anonymous")
+
+
+# ── mail to whom an account belongs ──
+
+
+def posted() -> list[str]:
+    """What was sent, once every thread that sends is done."""
+    mail.finish()
+    return [f"{message.to} {message.subject}\n{message.body}" for message in getattr(outgoing, "outbox", [])]
+
+
+@override_settings(LAKOU_HAS_MAIL=True, EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend")
+def test_a_person_is_told_by_mail_of_what_a_stranger_would_do_first(civic: Path) -> None:
+    outgoing.outbox = []
+    ada = people.create_person(email="ada@example.org", name="Ada", password="trois mornes et une riviere")
+    with suppress(ZeroDivisionError), transaction.atomic():
+        acts.note("password.changed", actor=acts.person(ada.pk), subject=acts.person(ada.pk))
+        raise ZeroDivisionError
+    acts.note("logout", actor=acts.person(ada.pk), subject=acts.person(ada.pk))
+    assert posted() == []
+    for act in sorted(acts.TOLD):
+        acts.note(
+            act, actor=acts.COMMAND_LINE, subject=acts.person(ada.pk), now=datetime(2026, 9, 1, 16, 5, tzinfo=UTC)
+        )
+    found = sorted(posted())
+    assert len(found) == len(acts.TOLD)
+    assert all(text.startswith("['ada@example.org'] Lakou : ") and "1 septembre 2026 à 12:05" in text for text in found)
+    assert any("Lakou : changement de mot de passe\n" in text for text in found)
+
+
+@override_settings(LAKOU_HAS_MAIL=True, EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend", EMAIL_PORT=9)
+def test_a_mail_server_that_is_away_holds_nobody_up(civic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network is cut, and somebody comes in with a break-glass code."""
+    let_go = threading.Event()
+    monkeypatch.setattr(mail, "send_mail", lambda *_: let_go.wait(20))
+    ada = people.create_person(email="ada@example.org", name="Ada", password="trois mornes et une riviere")
+    acts.note("break_glass.used", actor=acts.person(ada.pk), subject=acts.person(ada.pk))
+    assert any(thread.name == mail.SENDING for thread in threading.enumerate())
+    let_go.set()
+    posted()
+    monkeypatch.undo()
+    with capture_logs() as told:
+        acts.note("break_glass.used", actor=acts.person(ada.pk), subject=acts.person(ada.pk))
+        posted()
+    assert [line["delivery"] for line in told if line["event"] == "mail was not sent"] == ["away"]
 
 
 # ── the journal ──
