@@ -141,7 +141,9 @@ class Director:
         """
         checked_speed(speed)
         async with self.still():
-            begin_s = await self._whole_second(self._wall() - wanted.duration_s * (1.0 - 1.0 / speed))
+            begin_s = self._wall() - wanted.duration_s * (1.0 - 1.0 / speed)
+            # A play that begins in the past begins a little earlier, or it would reach the present before its end.
+            begin_s = float(math.floor(begin_s)) if speed > 1.0 else await self._whole_second(begin_s)
             if latest_s is None:
                 latest_s = max((feed.sent_until_s for feed in self.feeds()), default=0.0)
             # At ×1 it begins with the present, where all but the very last is written.

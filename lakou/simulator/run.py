@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
@@ -61,7 +62,7 @@ async def opened(
             )
         director = Director(clients[STAGE_GROUP], stage, seed=settings.seed, wall=wall)
         begin_s = wall() - wanted.duration_s * (1.0 - 1.0 / settings.speed)
-        live_from_s = director.live_from_s or float(round(begin_s - (LIVE_S if wanted.name == USUAL else 0)))
+        live_from_s = director.live_from_s or float(math.floor(begin_s - (LIVE_S if wanted.name == USUAL else 0)))
         director.live_from_s = live_from_s
         by_group = await builder.feeds(devices, settings.seed, live_from_s=live_from_s, now_s=begin_s)
         for group, feeds in by_group.items():

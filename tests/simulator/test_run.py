@@ -22,6 +22,7 @@ import yaml
 from lakou.kernel.errors import Conflict, LakouError, Unauthorized
 from lakou.kernel.time import SECOND, parse_instant
 from lakou.simulator import control, scenario
+from lakou.simulator.building import Stage
 from lakou.simulator.client import Client, Stopped
 from lakou.simulator.credentials import Credentials, Token
 from lakou.simulator.director import Director
@@ -300,6 +301,25 @@ def test_everything_simulated_says_exercise(product: Server) -> None:
 
 
 @ON_SQLITE
+class Forgetful(Client):
+    """A service that keeps nothing."""
+
+    def __init__(self) -> None: ...
+
+    async def change(self, path: str, body: Any) -> None: ...
+
+
+@pytest.mark.parametrize("part_s", [0.0, 0.001, 0.5, 0.999])
+@pytest.mark.parametrize("name", scenario.names())
+def test_a_faster_play_reaches_its_end_within_its_time(name: str, part_s: float) -> None:
+    now = [1_790_000_000.0 + part_s]
+    stage = Stage(thing_id=1, datastream_id=1, properties={})
+    director = Director(Forgetful(), stage, seed=1, wall=lambda: now[0])
+    asyncio.run(director.play(scenario.load(name), 600.0, rewrite=False, latest_s=0.0))
+    now[0] += director.scenario.duration_s / 600.0 + 1e-6
+    assert director.has_ended
+
+
 def test_a_refused_token_ends_the_run(product: Server) -> None:
     wrong = Settings(product.origin, Credentials({"*": Token("x", "lk_1_wrong")}), sensors=SENSORS)
 

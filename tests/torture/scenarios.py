@@ -119,7 +119,7 @@ async def play(server: Server, settings: Settings, seconds: float | None, kills:
                 await asyncio.to_thread(_kill, server)
                 server_cpu = 0.0
             await asyncio.sleep(0.1)
-        end_s = min(director.clock.now_s, director.end_s)
+        end_s = min(director.clock.now_s, director.end_s) if seconds else director.end_s
         ended = time.monotonic()
         for _ in range(int(DRAIN_S / DRAIN_LOOK_S)):
             if _is_drained(director, end_s):
