@@ -6,6 +6,7 @@ import pytest
 
 from lakou.sensorthings.access import ANONYMOUS
 from lakou.sensorthings.model import BY_PLURAL
+from lakou.sensorthings.reading import LARGE, LARGE_WAITING
 from tests.sensorthings import bodies
 from tests.sensorthings.caller import READER, Caller, body_of
 
@@ -59,3 +60,11 @@ def test_a_restart_keeps_what_was_acknowledged(caller: Caller) -> None:
     caller.restart()
     assert caller.read(f"Things({thing})")["name"] == "station"
     assert caller.make("Things", bodies.thing()) == thing + 1
+
+
+def test_who_asks_for_a_large_page_behind_too_many_others_is_refused_at_once(caller: Caller) -> None:
+    caller.make("Things", bodies.station())
+    answers = caller.together([("GET", f"Things?$top={LARGE + 1}", None)] * (LARGE_WAITING + 5))
+    assert sorted(answer.status for answer in answers) == [200] * LARGE_WAITING + [503] * 5
+    assert {answer.header(b"retry-after") for answer in answers if answer.status == 503} == {"1"}
+    assert caller.call("GET", f"Things?$top={LARGE + 1}").status == 200
