@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from time import perf_counter
 from typing import Any
 
@@ -23,9 +22,6 @@ from lakou.sensorthings.sql.rolled import apply as apply_rolled
 from lakou.sensorthings.store.database import Row
 from lakou.sensorthings.store.readers import Readers
 
-LARGE = 100
-"""Groups above which the answer is made off the loop."""
-
 
 async def answer(request: Request, target: Target, options: Options, readers: Readers, limits: Limits) -> Answer:
     """Groups in the order of their keys; a next link when there are more than the limit."""
@@ -38,16 +34,17 @@ async def answer(request: Request, target: Target, options: Options, readers: Re
         statement = apply_rolled(readers.dialect, plan, rolled, request.principal)
     planned = perf_counter()
     signed = request.principal.role != "anonymous"
-    rows = await readers.rows(statement, limits.timeout_signed_s if signed else limits.timeout_anonymous_s)
-    read = perf_counter()
+    timeout_s = limits.timeout_signed_s if signed else limits.timeout_anonymous_s
     source = "raw" if rolled is None else "rollups"
-    if len(rows) > LARGE:
-        shown = await asyncio.to_thread(_show, request, options, plan, rows, source)
-    else:
+
+    def show(rows: list[Row]) -> Answer:
+        read = perf_counter()
         shown = _show(request, options, plan, rows, source)
-    stages = (("plan", planned - started), ("read", read - planned), ("render", perf_counter() - read))
-    shown.headers.append((b"server-timing", ", ".join(f"{n};dur={t * 1e3:.2f}" for n, t in stages).encode()))
-    return shown
+        stages = (("plan", planned - started), ("read", read - planned), ("render", perf_counter() - read))
+        shown.headers.append((b"server-timing", ", ".join(f"{n};dur={t * 1e3:.2f}" for n, t in stages).encode()))
+        return shown
+
+    return await readers.made(statement, timeout_s, show)
 
 
 def _show(request: Request, options: Options, plan: ApplyPlan, rows: list[Row], source: str) -> Answer:

@@ -95,16 +95,39 @@ class Reading:
     async def _found(self, prepared: Prepared, request: Request, begun: tuple[float, float], *, short: bool) -> Answer:
         started, planned = begun
         plan = prepared.plan
-        rows = await self._readers.rows(prepared.statement, self._timeout(request.principal), short=short)
+        timeout_s = self._timeout(request.principal)
+        rows: list[Row] = []
+        if plan.limit > LARGE and plan.count is None:
+
+            def show(rows: list[Row]) -> Answer | None:
+                read = perf_counter()
+                return self._timed(prepared, request, rows, None, (started, planned, read, read)) if rows else None
+
+            if (made := await self._readers.made(prepared.statement, timeout_s, show)) is not None:
+                return made
+        else:
+            rows = await self._readers.rows(prepared.statement, timeout_s, short=short)
         read = perf_counter()
         if not rows:
             await self._check_parent(prepared, request.principal)
         count = await self._count(prepared, request.principal) if plan.count is not None else None
-        counted = perf_counter()
+        times = (started, planned, read, perf_counter())
         if len(rows) > LARGE:
-            answer = await asyncio.get_running_loop().run_in_executor(None, self._show, prepared, request, rows, count)
-        else:
-            answer = self._show(prepared, request, rows, count)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(None, self._timed, prepared, request, rows, count, times)
+        return self._timed(prepared, request, rows, count, times)
+
+    def _timed(
+        self,
+        prepared: Prepared,
+        request: Request,
+        rows: list[Row],
+        count: dict[str, Any] | None,
+        times: tuple[float, float, float, float],
+    ) -> Answer:
+        """The answer, with what its stages took."""
+        started, planned, read, counted = times
+        answer = self._show(prepared, request, rows, count)
         stages = (("plan", planned - started), ("read", read - planned), ("count", counted - read))
         answer.headers.append(timing((*stages, ("render", perf_counter() - counted))))
         return answer

@@ -40,12 +40,23 @@ class Readers:
         """The rows of a statement. `short` promises an indexed look-up of few rows."""
         if short and self._database.is_local:
             return self._database.read(statement, timeout_s)
-        loop = asyncio.get_running_loop()
+        return await self._busy(self._database.read, statement, timeout_s)
+
+    async def made(self, statement: Statement, timeout_s: float, make: Callable[[list[Row]], Result]) -> Result:
+        """What `make` makes of the rows of a statement, on the thread that has read them: to hand many rows over takes
+        longer than it seems."""
+
+        def work() -> Result:
+            return make(self._database.read(statement, timeout_s))
+
+        return await self._busy(work)
+
+    async def _busy(self, work: Callable[..., Result], *given: Any) -> Result:
         # The context goes along, so that a line logged by the reader names the request.
-        read = contextvars.copy_context().run
+        run = contextvars.copy_context().run
         self.busy += 1
         try:
-            return await loop.run_in_executor(self._pool, read, self._database.read, statement, timeout_s)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, run, work, *given)
         finally:
             self.busy -= 1
 
