@@ -202,6 +202,56 @@ def test_every_page_is_accessible_narrow_and_within_its_policy(
     assert (found, seen.complaints) == ([], [])
 
 
+def reach(page: Page, selector: str) -> None:
+    """Press Tab until the focus is there, and see that it shows."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if (focus := page.locator(f":is({selector}):focus")).count():
+            drawn = "e => getComputedStyle(e).outlineStyle == 'none' ? 0 : parseFloat(getComputedStyle(e).outlineWidth)"
+            assert focus.evaluate(drawn) >= 2, f"{selector}: the focus does not show"
+            return
+    raise AssertionError(f"Tab does not come to {selector} on {page.url}")
+
+
+def follow(page: Page, selector: str, heading: str) -> None:
+    """Go somewhere by Tab and Enter."""
+    reach(page, selector)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+
+
+def test_an_account_is_kept_without_javascript_by_keyboard_alone(browser: Browser, base: str) -> None:
+    aside(lambda: make_person(role="citizen", name="Anne"))
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{base}/compte/connexion/")
+    reach(page, "[name=login]")
+    page.keyboard.type("anne@example.org")
+    reach(page, "[name=password]")
+    page.keyboard.type(PASSWORD)
+    follow(page, "main button[type=submit]", "Mon compte")
+    follow(page, "a[href='/compte/nom/']", "Changer le nom")
+    reach(page, "[name=name]")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("Anne Marie")
+    follow(page, "main button[type=submit]", "Mon compte")
+    expect(page.locator("main")).to_contain_text("Anne Marie")
+    follow(page, "a[href='/compte/mot-de-passe/changer/']", "Changer le mot de passe")
+    for name, text in (("oldpassword", PASSWORD), ("password1", "quatre mornes et deux rivieres"), ("password2", "x")):
+        reach(page, f"[name={name}]")
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    expect(page.locator(".wrong")).to_have_count(1)
+    page.goto(f"{base}/compte/sessions/")
+    reach(page, "main button")
+    page.goto(f"{base}/compte/")
+    follow(page, "a[href='/compte/deconnexion/']", "Se déconnecter")
+    reach(page, "main button[type=submit]")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{base}/")
+    context.close()
+
+
 def test_break_glass_works_without_javascript_by_keyboard_alone(browser: Browser, base: str) -> None:
     codes = aside(lambda: break_glass.print_sheet(person=make_person(role="approver")))
     context = browser.new_context(java_script_enabled=False)
