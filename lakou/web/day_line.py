@@ -22,6 +22,8 @@ PLOT_HEIGHT = 180.0
 # At most this many spans, each drawn by its least and its greatest value: a screen shows no more.
 SPANS = 500
 TICKS_X_H = 6
+LEAST = 1e-300
+"""Below this numbers lose digits, and a logarithm cannot be relied on."""
 
 Row = tuple[float, float]
 
@@ -96,8 +98,10 @@ def draw_line(
 
 def ticks(low: float, high: float) -> list[float]:
     """Three to six round values that reach from `low` or below to `high` or above."""
-    if high <= low:
-        margin = abs(low) * 0.1 or 1.0
+    size = max(abs(low), abs(high))
+    # Values that differ by nothing that could be drawn, or are no more than nothing, are one.
+    if high - low <= max(size * 1e-12, LEAST):
+        margin = size * 0.1 if size > LEAST else 1.0
         low, high = low - margin, high + margin
     rough = (high - low) / 4.0
     power = 10.0 ** math.floor(math.log10(rough))

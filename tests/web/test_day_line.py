@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lakou.web.day_line import LineDrawing, Row, draw_line, numbers_of, pieces_of, thin, ticks
@@ -36,6 +37,10 @@ def test_every_point_lies_inside_the_plot(rows: list[Row]) -> None:
 
 
 @given(values, values)
+@example(0.0, 5e-324)
+@example(-5e-324, -5e-324)
+@example(1e-301, 3e-300)
+@example(1e6, math.nextafter(1e6, 2e6))
 def test_ticks_are_few_round_and_reach_around_the_values(a: float, b: float) -> None:
     low, high = min(a, b), max(a, b)
     found = ticks(low, high)
