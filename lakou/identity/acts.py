@@ -84,7 +84,8 @@ def note(
         log.warning(act, actor=actor, subject=subject, outcome=outcome, detail=dict(detail))
     if act in TOLD and outcome == "success":
         at, address = now or datetime.now(UTC), _address()
-        transaction.on_commit(lambda: _tell(act, subject, at, address))
+        # The act is done: who did it must not see an error because nobody could be told.
+        transaction.on_commit(lambda: _tell(act, subject, at, address), robust=True)
 
 
 def note_gathered(act: str, *, subject: str = "", detail: Detail = _NOTHING) -> None:

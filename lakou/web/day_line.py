@@ -24,6 +24,8 @@ SPANS = 500
 TICKS_X_H = 6
 LEAST = 1e-300
 """Below this numbers lose digits, and a logarithm cannot be relied on."""
+MOST = 1e300
+"""Above this sums and spans overflow; nothing measured is so large."""
 
 Row = tuple[float, float]
 
@@ -60,11 +62,11 @@ class LineDrawing:
 
 
 def numbers_of(rows: Sequence[tuple[float, object]]) -> list[Row]:
-    """The rows whose result is a finite number; booleans are not numbers here."""
+    """The rows whose result is a number up to `MOST` in size; booleans are not numbers here."""
     return [
         (moment, float(result))
         for moment, result in rows
-        if isinstance(result, int | float) and not isinstance(result, bool) and math.isfinite(result)
+        if isinstance(result, int | float) and not isinstance(result, bool) and abs(result) <= MOST
     ]
 
 

@@ -50,6 +50,15 @@ def test_ticks_are_few_round_and_reach_around_the_values(a: float, b: float) -> 
     assert found[-1] >= high - slack
 
 
+def test_numbers_that_no_device_measures_break_no_page() -> None:
+    rows = [(START_S + 60.0 * n, value) for n, value in enumerate((1.7e308, -1.7e308, 1e300, -1e300, 1e300, 5e-324))]
+    drawn = numbers_of([*rows, (END_S, float("nan")), (END_S, float("inf")), (END_S, 10**400)])
+    assert [value for _, value in drawn] == [1e300, -1e300, 1e300, 5e-324]
+    drawing = draw(drawn)
+    assert drawing
+    assert all(0 <= float(pair.split(",")[1]) <= 180 for piece in drawing.pieces for pair in piece.split(" "))
+
+
 def test_a_day_by_minute_keeps_its_single_peak() -> None:
     rows = [(START_S + 60.0 * index, 1.0) for index in range(1440)]
     rows[700] = (rows[700][0], 9.0)
