@@ -5,7 +5,6 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
-from lakou.kernel import jsontext
 from lakou.kernel import time as clock
 from lakou.sensorthings.grammar.tree import Options
 from lakou.sensorthings.limits import Limits
@@ -15,8 +14,9 @@ from lakou.sensorthings.plan.rolled import plan_rolled
 from lakou.sensorthings.plan.target import Target
 from lakou.sensorthings.plan.values import ApplyPlan
 from lakou.sensorthings.render import groups
+from lakou.sensorthings.render.columns import column
 from lakou.sensorthings.render.entities import query
-from lakou.sensorthings.request import JSON, Answer, Request
+from lakou.sensorthings.request import Answer, Request, json_answer
 from lakou.sensorthings.sql.apply import apply, is_time
 from lakou.sensorthings.sql.rolled import apply as apply_rolled
 from lakou.sensorthings.store.database import Row
@@ -51,10 +51,10 @@ def _show(request: Request, options: Options, plan: ApplyPlan, rows: list[Row], 
     page, more = rows[: plan.limit], len(rows) > plan.limit
     times = [n for n, key in enumerate(plan.keys) if is_time(key)]
     names = [key.alias for key in plan.keys] + [a.alias for a in plan.aggregates]
-    found = groups.columns(page, len(names))
+    columns = [column(page, n) for n in range(len(names))]
     form = (options.result_format or "").lower()
     if form == "csv":
-        text = groups.table(names, found, times)
+        text = groups.table(names, columns, times)
         return Answer(200, [(b"content-type", b"text/csv;charset=UTF-8")], text.encode())
     head: dict[str, Any] = {"@lakou.source": source}
     if more:
@@ -62,8 +62,7 @@ def _show(request: Request, options: Options, plan: ApplyPlan, rows: list[Row], 
         head["@iot.nextLink"] = f"{request.base}/{request.path.strip('/')}?{query(pairs)}"
     if form == "dataarray":
         head |= {"components": names, "dataArray@iot.count": len(page)}
-        member, text = "dataArray", groups.arrays(found, times)
+        head["dataArray"] = groups.arrays(columns, times)
     else:
-        member, text = "value", groups.objects(names, found, times)
-    body = f'{jsontext.encode(head).decode()[:-1]},"{member}":{text}}}'
-    return Answer(200, [(b"content-type", JSON)], body.encode())
+        head["value"] = groups.objects(names, columns, times)
+    return json_answer(200, head)

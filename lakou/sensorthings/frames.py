@@ -9,7 +9,7 @@ from typing import Any
 
 from lakou.kernel import jsontext
 from lakou.kernel.time import format_instant, format_interval
-from lakou.sensorthings.render.entities import result
+from lakou.sensorthings.render.columns import result
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
 from lakou.sensorthings.store.position import Position
 from lakou.sensorthings.store.registry import Stream

@@ -26,7 +26,7 @@ from lakou.sensorthings.model import OBSERVATION, Kind
 from lakou.sensorthings.plan.read import Asker, plan_read
 from lakou.sensorthings.plan.target import Target, target_of
 from lakou.sensorthings.plan.values import ReadPlan
-from lakou.sensorthings.render import entities, flat, sets
+from lakou.sensorthings.render import columns, entities, flat, sets
 from lakou.sensorthings.render.entities import Style
 from lakou.sensorthings.request import Answer, Header, Request, empty, json_answer
 from lakou.sensorthings.sql import read as sql
@@ -298,7 +298,7 @@ def _show_one(prepared: Prepared, request: Request, row: Row) -> Answer:
         sent = request.header(b"if-none-match")
         if sent is not None and version.matches(sent, tag):
             return empty(304, headers)
-    return json_answer(200, entities.renderer(prepared.plan, prepared.style)(row), headers)
+    return json_answer(200, entities.renderer(prepared.plan, prepared.style)([row])[0], headers)
 
 
 def _show_member(prepared: Prepared, row: Row) -> Answer:
@@ -308,10 +308,10 @@ def _show_member(prepared: Prepared, row: Row) -> Answer:
     if target.member.kind is Kind.ID:
         value: Any = row[0]
     else:
-        value = entities.reader(target.member, 1)(row)
+        value = columns.reader(target.member, 1)([row])[0]
     name = "@iot.id" if target.member.kind is Kind.ID else target.member.name
     if target.sub:
-        value = _member_or_404(entities.plain(value), target)
+        value = _member_or_404(columns.plain(value), target)
         name = target.label
     if value is None:
         return empty(204)
@@ -319,7 +319,7 @@ def _show_member(prepared: Prepared, row: Row) -> Answer:
         return json_answer(200, {name: value})
     if isinstance(value, str):
         return Answer(200, [(b"content-type", b"text/plain;charset=UTF-8")], value.encode())
-    structured = isinstance(entities.plain(value), dict | list)
+    structured = isinstance(columns.plain(value), dict | list)
     kind = b"application/json" if structured else b"text/plain;charset=UTF-8"
     return Answer(200, [(b"content-type", kind)], jsontext.encode(value))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from lakou.kernel.errors import PreconditionFailed
 from lakou.sensorthings.plan.values import ReadPlan
-from lakou.sensorthings.render.entities import width
+from lakou.sensorthings.render.columns import width
 
 
 def etag(plan: ReadPlan, row: Sequence[Any]) -> str:

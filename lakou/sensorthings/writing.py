@@ -25,7 +25,8 @@ from lakou.sensorthings.payload import Ref, Tree
 from lakou.sensorthings.plan.read import Asker, plan_read
 from lakou.sensorthings.plan.target import Target, target_of
 from lakou.sensorthings.plan.values import Hop
-from lakou.sensorthings.render.entities import Style, plain, renderer, result
+from lakou.sensorthings.render.columns import result
+from lakou.sensorthings.render.entities import Style, renderer, values
 from lakou.sensorthings.request import Answer, Header, Request, empty, json_answer, not_allowed
 from lakou.sensorthings.sql import read as sql
 from lakou.sensorthings.store import deleting, entities
@@ -131,9 +132,9 @@ class Writing:
         if not rows:
             raise NotFound(f"There is no {type_.name} with id {id_}")
         shown = msgspec.structs.replace(plan, show_id=False, show_self=False, links=())
-        entity = renderer(shown, Style("", "off"))(rows[0])
+        entity = values(renderer(shown, Style("", "off"))(rows))[0]
         stored = {p.name for p in type_.properties if not p.derived}
-        return {k: plain(v) for k, v in entity.items() if k in stored}, version.etag(plan, rows[0])
+        return {k: v for k, v in entity.items() if k in stored}, version.etag(plan, rows[0])
 
     def _patched(
         self,

@@ -17,7 +17,7 @@ from lakou.sensorthings.model import DATASTREAM, MULTI_DATASTREAM, OBSERVATION, 
 from lakou.sensorthings.mqtt import topics
 from lakou.sensorthings.mqtt.topics import Form, Topic
 from lakou.sensorthings.plan.values import Hop, ReadPlan
-from lakou.sensorthings.render.entities import Row
+from lakou.sensorthings.render.columns import Row
 from lakou.sensorthings.sql import read as sql
 from lakou.sensorthings.sql.dialect import Dialect, Statement
 from lakou.sensorthings.store.changes import Cursor

@@ -25,8 +25,9 @@ from lakou.sensorthings.mqtt.reasons import Reason
 from lakou.sensorthings.plan.read import Asker, plan_read
 from lakou.sensorthings.plan.target import Target, target_of
 from lakou.sensorthings.plan.values import Hop, ReadPlan
-from lakou.sensorthings.render import entities
-from lakou.sensorthings.render.entities import Row, Style
+from lakou.sensorthings.render import columns, entities
+from lakou.sensorthings.render.columns import Row
+from lakou.sensorthings.render.entities import Style
 from lakou.sensorthings.store.database import OBSERVATION_COLUMNS
 
 PREFIX = "v1.1/"
@@ -197,15 +198,16 @@ def painter(topic: Topic, plan: ReadPlan, base: str) -> Callable[[Row], Any]:
     """Makes the JSON value of a message from a row of the plan: the entity, or an object with the one property."""
     target = topic.target
     if target.member is None:
-        return entities.renderer(plan, Style(base))
+        render = entities.renderer(plan, Style(base))
+        return lambda row: render((row,))[0]
     if target.member.kind is Kind.ID:
         return lambda row: {"@iot.id": row[0]}
-    read = entities.reader(target.member, 1)
+    read = columns.reader(target.member, 1)
     name, sub = (target.label, target.sub) if target.sub else (target.member.name, ())
 
     def paint(row: Row) -> Any:
-        value = read(row)
-        return {name: entities.member(entities.plain(value), sub) if sub else value}
+        value = read((row,))[0]
+        return {name: entities.member(columns.plain(value), sub) if sub else value}
 
     return paint
 

@@ -1,29 +1,29 @@
-"""Rows of a `ReadPlan` → JSON values of entities, at any depth of $expand.
+"""Rows of a `ReadPlan` → records of entities, at any depth of $expand.
 
-A renderer is made once for a plan: a list of steps that each put one member. Source: 18-088 §9.1 (control
-information), §9.3.2 ($expand, $select); result metadata as in FROST's extension ResponseMetadata.
+A renderer is made once for a plan: a list of steps that each add columns of members to a page. Source: 18-088 §9.1
+(control information), §9.3.2 ($expand, $select); result metadata as in FROST's extension ResponseMetadata.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from lakou.kernel.time import format_instant, format_interval
-from lakou.sensorthings.model import BY_NAME, JsonReference, Kind, Property, ResultType
+from lakou.kernel import jsontext
+from lakou.sensorthings.model import BY_NAME, JsonReference, Kind, Property
 from lakou.sensorthings.plan.values import ExpandPlan, Field, ReadPlan
+from lakou.sensorthings.render.columns import ABSENT, Column, Row, Rows, column, plain, reader, records, width
 from lakou.sensorthings.sql.read import distinct_width
 
-Row = Sequence[Any]
-Put = Callable[[Row, dict[str, Any], str], None]
-"""One step: reads the row, puts a member into the entity, whose selfLink is the last argument."""
+Columns = dict[str, Column]
+Step = Callable[[Rows, Columns, list[str]], None]
+"""Reads the rows and adds columns of members to the page; the last argument is the selfLink of each row."""
 
 _decode = msgspec.json.Decoder().decode
-_SLIVER = 5e-8
-"""Half a centimetre on the ground, in degrees."""
 
 
 class Style(msgspec.Struct, frozen=True):
@@ -36,25 +36,19 @@ class Style(msgspec.Struct, frozen=True):
     metadata: str = "full"
 
 
-def width(prop: Property) -> int:
-    """How many columns of a row a property takes."""
-    if prop.derived:
-        return 1 if prop.kind is Kind.AREA else 2
-    return len(prop.columns)
-
-
-def renderer(plan: ReadPlan, style: Style) -> Callable[[Row], dict[str, Any]]:
-    """The function that renders a row of this plan."""
+def renderer(plan: ReadPlan, style: Style) -> Callable[[Rows], list[Any]]:
+    """The function that renders rows of this plan, into what JSON can be encoded from; see `values`."""
     if plan.distinct:
-        return _distinct(plan)
-    steps: list[Put] = []
+        render_one = _distinct(plan)
+        return lambda rows: [render_one(row) for row in rows]
+    steps: list[Step] = []
     set_link = f"{style.base}/{plan.type.plural}("
     full = style.metadata == "full"
     at = 0
     for prop in plan.fields:
         if prop.kind is not Kind.ID:
             parts = dict(plan.parts).get(prop.name)
-            steps.append(_put(prop, at, shown_null=prop.shown_null or plan.explicit, parts=parts, style=style))
+            steps.append(_property(prop, at, shown_null=prop.shown_null or plan.explicit, parts=parts, style=style))
         at += width(prop)
     multi = at if plan.extras else None
     at += len(plan.extras)
@@ -65,127 +59,71 @@ def renderer(plan: ReadPlan, style: Style) -> Callable[[Row], dict[str, Any]]:
         at += 2 if _has_count(expand) else 1
     show_self, show_id = plan.show_self and full, plan.show_id
 
-    def render(row: Row) -> dict[str, Any]:
-        self_link = f"{set_link}{row[0]})"
-        out: dict[str, Any] = {}
+    def render(rows: Rows) -> list[Any]:
+        ids = column(rows, 0)
+        self_links = [f"{set_link}{id_})" for id_ in ids]
+        columns: Columns = {}
         if show_self:
-            out["@iot.selfLink"] = self_link
+            columns["@iot.selfLink"] = self_links
         if show_id:
-            out["@iot.id"] = row[0]
+            columns["@iot.id"] = ids
         for step in steps:
-            step(row, out, self_link)
-        return out
+            step(rows, columns, self_links)
+        return list(records(columns)) if columns else [{} for _ in rows]
 
     return render
+
+
+def values(entities: list[Any]) -> list[dict[str, Any]]:
+    """Rendered entities as plain dictionaries, at any depth."""
+    found: list[dict[str, Any]] = _decode(jsontext.encode(entities))
+    return found
 
 
 def _has_count(expand: ExpandPlan) -> bool:
     return expand.link.many and expand.plan.count is not None
 
 
-def _navigation(name: str, multi: int | None) -> Put:
+def _navigation(name: str, multi: int | None) -> Step:
     member, tail = f"{name}@iot.navigationLink", f"/{name}"
-    if multi is None or name == "FeatureOfInterest":
-
-        def put(row: Row, out: dict[str, Any], self_link: str) -> None:
-            out[member] = self_link + tail
-
-        return put
     wanted = int(name == "MultiDatastream")
 
-    def put_stream(row: Row, out: dict[str, Any], self_link: str) -> None:
-        if row[multi] == wanted:
-            out[member] = self_link + tail
+    def add(rows: Rows, columns: Columns, self_links: list[str]) -> None:
+        columns[member] = [link + tail for link in self_links]
 
-    return put_stream
+    def add_stream(rows: Rows, columns: Columns, self_links: list[str]) -> None:
+        assert multi is not None  # noqa: S101  or `add` was taken
+        kinds = column(rows, multi)
+        pairs = zip(self_links, kinds, strict=True)
+        columns[member] = [link + tail if kind == wanted else ABSENT for link, kind in pairs]
+
+    return add if multi is None or name == "FeatureOfInterest" else add_stream
 
 
 # ── properties ──
 
 
-def _put(prop: Property, at: int, *, shown_null: bool, parts: Any, style: Style) -> Put:
-    name = prop.name
+def _property(prop: Property, at: int, *, shown_null: bool, parts: Any, style: Style) -> Step:
     read = reader(prop, at)
     linked = prop.kind in (Kind.OBJECT, Kind.JSON)
+    empty = None if shown_null else ABSENT
 
-    def put(row: Row, out: dict[str, Any], self_link: str) -> None:
-        value = read(row)
+    def shown(value: Any) -> Any:
         if value is None:
-            if shown_null:
-                out[name] = None
-            return
+            return empty
         if parts is not None:
-            value = pick(plain(value), parts)
-        elif linked and b'@iot.id"' in bytes(value):
-            value = _with_own_links(plain(value), style)
-        out[name] = value
+            return pick(plain(value), parts)
+        if linked and b'@iot.id"' in bytes(value):
+            return _with_own_links(plain(value), style)
+        return value
 
-    if parts is None and not linked:
+    def add(rows: Rows, columns: Columns, self_links: list[str]) -> None:
+        found = read(rows)
+        if parts is not None or linked or not shown_null:
+            found = list(map(shown, found))
+        columns[prop.name] = found
 
-        def put_plain(row: Row, out: dict[str, Any], self_link: str) -> None:
-            value = read(row)
-            if value is not None or shown_null:
-                out[name] = value
-
-        return put_plain
-    return put
-
-
-def reader(prop: Property, at: int) -> Callable[[Row], Any]:
-    """The wire value of a property in a row, None when empty; JSON stays raw."""
-    match prop.kind:
-        case Kind.OBJECT | Kind.JSON | Kind.GEOMETRY:
-            return lambda row: None if row[at] is None else msgspec.Raw(row[at].encode())
-        case Kind.INSTANT:
-            return lambda row: None if row[at] is None else format_instant(row[at])
-        case Kind.INTERVAL:
-            return lambda row: None if row[at] is None else format_interval(row[at], row[at + 1])
-        case Kind.TIME:
-            return lambda row: format_instant(row[at]) if row[at + 1] is None else format_interval(row[at], row[at + 1])
-        case Kind.AREA:
-            return lambda row: area(row[at])
-        case Kind.RESULT:
-            return lambda row: result(*row[at : at + 5])
-    return lambda row: row[at]
-
-
-def result(kind: int, number: float | None, boolean: Any, text: str | None, json: str | None) -> Any:
-    """The wire value of a result from its columns (see model.RESULT_COLUMNS)."""
-    match kind:
-        case ResultType.FLOAT:
-            return number
-        case ResultType.INTEGER:
-            return int(number or 0) if json is None else int(json)
-        case ResultType.TEXT:
-            return text
-        case ResultType.BOOLEAN:
-            return bool(boolean)
-        case ResultType.JSON:
-            return msgspec.Raw((json or "null").encode())
-    return None
-
-
-def area(corners: Any) -> dict[str, Any] | None:
-    """A bounding box as a GeoJSON Polygon (18-088 §8.2.4), from [min x, min y, max x, max y] as JSON text or list.
-
-    A box without width or height is given one of about a centimetre, for a Polygon must have an area (RFC 7946 §3.1.6).
-    """
-    if isinstance(corners, str):
-        corners = _decode(corners)
-    if corners is None or corners[0] is None:
-        return None
-    x, u = _widened(corners[0], corners[2])
-    y, v = _widened(corners[1], corners[3])
-    return {"type": "Polygon", "coordinates": [[[x, y], [u, y], [u, v], [x, v], [x, y]]]}
-
-
-def _widened(low: float, high: float) -> tuple[float, float]:
-    return (low, high) if low < high else (round(low - _SLIVER, 9), round(high + _SLIVER, 9))
-
-
-def plain(value: Any) -> Any:
-    """A raw JSON value as Python values."""
-    return _decode(bytes(value)) if isinstance(value, msgspec.Raw) else value
+    return add
 
 
 def pick(value: Any, parts: Sequence[Sequence[str | int]]) -> Any:
@@ -236,35 +174,43 @@ def _with_own_links(value: Any, style: Style) -> Any:
 # ── expands ──
 
 
-def _expanded(expand: ExpandPlan, at: int, style: Style) -> Put:
+def _expanded(expand: ExpandPlan, at: int, style: Style) -> Step:
     name, plan, link = expand.name, expand.plan, expand.link
     render = renderer(plan, style)
     if isinstance(link.by, JsonReference):
         return _own_link(expand, at, render)
     if not link.many:
+        empty = None if link.name == "FeatureOfInterest" else ABSENT
 
-        def put_one(row: Row, out: dict[str, Any], self_link: str) -> None:
-            found = _rows(row[at])
-            if found is not None:
-                out[name] = render(found)
-            elif link.name == "FeatureOfInterest":
-                out[name] = None
+        def add_one(rows: Rows, columns: Columns, self_links: list[str]) -> None:
+            columns[name] = _each(render, rows, at, empty)
 
-        return put_one
+        return add_one
     count = at + 1 if _has_count(expand) else None
     next_options = _next_options(plan)
 
-    def put_many(row: Row, out: dict[str, Any], self_link: str) -> None:
-        found = _rows(row[at]) or []
+    def add_many(rows: Rows, columns: Columns, self_links: list[str]) -> None:
+        found = [_rows(value) or [] for value in column(rows, at)]
         if count is not None:
-            out[f"{name}@iot.count"] = row[count]
-        if len(found) > plan.limit:
-            found = found[: plan.limit]
-            if style.metadata != "off":
-                out[f"{name}@iot.nextLink"] = f"{self_link}/{link.name}?{next_options}"
-        out[name] = [render(r) for r in found]
+            columns[f"{name}@iot.count"] = column(rows, count)
+        if style.metadata != "off":
+            columns[f"{name}@iot.nextLink"] = [
+                f"{self_link}/{link.name}?{next_options}" if len(below) > plan.limit else ABSENT
+                for self_link, below in zip(self_links, found, strict=True)
+            ]
+        pages = [below[: plan.limit] for below in found]
+        # Those of all rows at once, then dealt out again: a call for each would cost more than the rendering.
+        rendered = iter(render(list(chain.from_iterable(pages))))
+        columns[name] = [list(islice(rendered, len(page))) for page in pages]
 
-    return put_many
+    return add_many
+
+
+def _each(render: Callable[[Rows], list[Any]], rows: Rows, at: int, empty: Any) -> list[Any]:
+    """The one entity below each row, `empty` where there is none."""
+    found = [_rows(value) for value in column(rows, at)]
+    rendered = iter(render([one for one in found if one is not None]))
+    return [empty if one is None else next(rendered) for one in found]
 
 
 def _rows(value: Any) -> Any:
@@ -283,25 +229,28 @@ def query(pairs: Sequence[tuple[str, str]]) -> str:
     return "&".join(f"{name}={quote(value, safe='$,;()/:@!*~' + chr(39))}" for name, value in pairs)
 
 
-def _own_link(expand: ExpandPlan, at: int, render: Callable[[Row], dict[str, Any]]) -> Put:
+def _own_link(expand: ExpandPlan, at: int, render: Callable[[Rows], list[Any]]) -> Step:
     """The target of a client's own link goes beside its id, inside the JSON property."""
-    assert isinstance(expand.link.by, JsonReference)  # noqa: S101  the caller matched it
     holder, *path = expand.name.split("/")
-    link_name = path[-1]
 
-    def put(row: Row, out: dict[str, Any], self_link: str) -> None:
-        found = _rows(row[at])
-        if found is None:
-            return
-        value = plain(out.get(holder)) or {}
-        into = value
-        for step in path[:-1]:
-            into = into.setdefault(step, {}) if isinstance(into, dict) else {}
-        if isinstance(into, dict):
-            into[link_name] = render(found)
-        out[holder] = value
+    def add(rows: Rows, columns: Columns, self_links: list[str]) -> None:
+        targets = _each(render, rows, at, None)
+        holders = columns.get(holder, [ABSENT] * len(rows))
+        columns[holder] = [
+            value if target is None else _beside(plain(value) or {}, path, target)
+            for value, target in zip(holders, targets, strict=True)
+        ]
 
-    return put
+    return add
+
+
+def _beside(value: Any, path: Sequence[str], target: Any) -> Any:
+    into = value
+    for step in path[:-1]:
+        into = into.setdefault(step, {}) if isinstance(into, dict) else {}
+    if isinstance(into, dict):
+        into[path[-1]] = target
+    return value
 
 
 # ── distinct ──
@@ -316,7 +265,7 @@ def _distinct(plan: ReadPlan) -> Callable[[Row], dict[str, Any]]:
         elif field.links:
             reads.append((field, _plain_at(at)))
         else:
-            reads.append((field, reader(field.property, at)))
+            reads.append((field, _own_at(field.property, at)))
         at += distinct_width(field)
 
     def render(row: Row) -> dict[str, Any]:
@@ -333,6 +282,11 @@ def _distinct(plan: ReadPlan) -> Callable[[Row], dict[str, Any]]:
         return out
 
     return render
+
+
+def _own_at(prop: Property, at: int) -> Callable[[Row], Any]:
+    read = reader(prop, at)
+    return lambda row: read((row,))[0]
 
 
 def _json_at(at: int) -> Callable[[Row], Any]:

@@ -16,7 +16,8 @@ from lakou.kernel import jsontext
 from lakou.kernel.errors import BadRequest
 from lakou.sensorthings.model import Kind, Property
 from lakou.sensorthings.plan.values import ReadPlan
-from lakou.sensorthings.render.entities import Row, Style, plain, renderer
+from lakou.sensorthings.render.columns import Row
+from lakou.sensorthings.render.entities import Style, renderer, values
 
 UNIT = ("name", "symbol", "definition")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -42,8 +43,7 @@ def to_csv(plan: ReadPlan, rows: Sequence[Row], style: Style) -> bytes:
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\r\n")
     lines.writerow(["/".join(_name(step) for step in column) for column in columns])
-    for row in rows:
-        entity = render(row)
+    for entity in values(render(rows)):
         lines.writerow([_cell(entity, column) for column in columns])
     return out.getvalue().encode()
 
@@ -80,7 +80,6 @@ def _wire(prop: Property) -> str:
 def _cell(entity: Any, column: tuple[str, ...]) -> Any:
     value: Any = entity
     for step in column:
-        value = plain(value)
         if isinstance(value, list):
             value = value[0] if value else None
         value = value.get(step) if isinstance(value, dict) else None
@@ -89,8 +88,6 @@ def _cell(entity: Any, column: tuple[str, ...]) -> Any:
 
 def _shown(value: Any) -> Any:
     """A cell's text; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    if isinstance(value, msgspec.Raw):
-        value = plain(value)
     if isinstance(value, dict | list):
         return jsontext.encode(value).decode()
     if isinstance(value, bool):
@@ -103,7 +100,7 @@ def _shown(value: Any) -> Any:
 def to_geojson(plan: ReadPlan, rows: Sequence[Row], style: Style) -> dict[str, Any]:
     """A FeatureCollection; the geometry is the first one found in the entity or its expands."""
     render = renderer(plan, msgspec.structs.replace(style, metadata="off"))
-    return {"type": "FeatureCollection", "features": [_feature(plan, render(row)) for row in rows]}
+    return {"type": "FeatureCollection", "features": [_feature(plan, entity) for entity in values(render(rows))]}
 
 
 def _feature(plan: ReadPlan, entity: dict[str, Any]) -> dict[str, Any]:
@@ -116,7 +113,7 @@ def _feature(plan: ReadPlan, entity: dict[str, Any]) -> dict[str, Any]:
 def _first_geometry(plan: ReadPlan, entity: Any) -> Any:
     for prop in plan.type.properties:
         if prop.kind in (Kind.GEOMETRY, Kind.AREA) and entity.get(prop.name) is not None:
-            value = plain(entity[prop.name])
+            value = entity[prop.name]
             if isinstance(value, dict) and value.get("type") == "Feature":
                 value = value.get("geometry")
             if isinstance(value, dict) and "type" in value:
@@ -131,7 +128,6 @@ def _first_geometry(plan: ReadPlan, entity: Any) -> Any:
 
 
 def _flatten(plan: ReadPlan | None, value: Any, prefix: str, out: dict[str, Any]) -> None:
-    value = plain(value)
     if isinstance(value, dict):
         hidden = _geometries(plan)
         expands = {} if plan is None else {e.name: e.plan for e in plan.expands}

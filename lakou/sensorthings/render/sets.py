@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from lakou.sensorthings.grammar.tree import Options
-from lakou.sensorthings.model import Kind, Property
+from lakou.sensorthings.model import Property
 from lakou.sensorthings.plan import token
 from lakou.sensorthings.plan.values import ReadPlan
-from lakou.sensorthings.render.entities import Row, Style, query, reader, renderer, width
+from lakou.sensorthings.render.columns import Row, column, reader, width
+from lakou.sensorthings.render.entities import Style, query, renderer
 
 
 def cut(plan: ReadPlan, rows: Sequence[Row]) -> tuple[Sequence[Row], bool]:
@@ -25,9 +26,8 @@ def page(
 ) -> dict[str, Any]:
     """A set answer: count, next link, value."""
     shown, more = cut(plan, rows)
-    render = renderer(plan, style)
     out = head(plan, shown, style, url=url, count=count, more=more)
-    out["value"] = [render(row) for row in shown]
+    out["value"] = renderer(plan, style)(shown)
     return out
 
 
@@ -73,11 +73,12 @@ def data_array(
         at[prop.name] = position
         position += width(prop)
     chosen = _components(plan, shown, options, at)
-    reads = [reader(prop, at[prop.name]) if prop.kind is not Kind.ID else _id for prop in chosen]
     names = [prop.name for prop in chosen]
-    groups: dict[tuple[int, int], list[list[Any]]] = {}
-    for row in shown:
-        groups.setdefault((row[position], row[position + 1]), []).append([read(row) for read in reads])
+    groups: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
+    streams = zip(column(shown, position), column(shown, position + 1), strict=True)
+    cells = zip(*(reader(prop, at[prop.name])(shown) for prop in chosen), strict=True)
+    for stream, cell in zip(streams, cells, strict=True):
+        groups.setdefault(stream, []).append(cell)
     out = head(plan, shown, style, url=url, count=count, more=more)
     value = []
     for (multi, stream_id), values in groups.items():
@@ -88,10 +89,6 @@ def data_array(
         value.append(group | {"components": names, "dataArray@iot.count": len(values), "dataArray": values})
     out["value"] = value
     return out
-
-
-def _id(row: Row) -> Any:
-    return row[0]
 
 
 def _components(plan: ReadPlan, shown: Sequence[Row], options: Options, at: dict[str, int]) -> list[Property]:

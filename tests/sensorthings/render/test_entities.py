@@ -15,7 +15,7 @@ from lakou.sensorthings.model import ResultType
 from lakou.sensorthings.plan.read import Asker, plan_read
 from lakou.sensorthings.plan.target import resolve
 from lakou.sensorthings.plan.values import ReadPlan
-from lakou.sensorthings.render import entities
+from lakou.sensorthings.render import columns, entities
 from lakou.sensorthings.render.entities import Style
 
 BASE = "http://x/v1.1"
@@ -29,7 +29,7 @@ def plan(url: str) -> ReadPlan:
 
 
 def shown(url: str, row: list[Any], metadata: str = "full") -> Any:
-    entity = entities.renderer(plan(url), Style(BASE, metadata))(row)
+    entity = entities.renderer(plan(url), Style(BASE, metadata))([row])[0]
     return msgspec.json.decode(msgspec.json.encode(entity))
 
 
@@ -66,7 +66,7 @@ def test_deep_select_keeps_the_nesting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "value"),
+    ("stored", "value"),
     [
         ((ResultType.NULL, None, None, None, None), None),
         ((ResultType.INTEGER, 3.0, None, None, None), 3),
@@ -77,8 +77,8 @@ def test_deep_select_keeps_the_nesting() -> None:
         ((ResultType.JSON, None, None, None, "[1]"), [1]),
     ],
 )
-def test_results_keep_their_type(columns: tuple[Any, ...], value: Any) -> None:
-    found = entities.plain(entities.result(*columns))
+def test_results_keep_their_type(stored: tuple[Any, ...], value: Any) -> None:
+    found = columns.plain(columns.result(*stored))
     assert (found, type(found)) == (value, type(value))
 
 
@@ -96,11 +96,11 @@ def test_an_observation_shows_its_nulls_and_its_stream() -> None:
 
 
 def test_area_of_a_box_and_of_nothing() -> None:
-    ring = entities.area("[1,2,3,4]")["coordinates"][0]  # type: ignore[index]
+    ring = columns.area("[1,2,3,4]")["coordinates"][0]  # type: ignore[index]
     assert ring[0] == ring[-1] == [1, 2]
     assert len(ring) == 5
-    assert entities.area(None) is None
-    assert entities.area([None] * 4) is None
+    assert columns.area(None) is None
+    assert columns.area([None] * 4) is None
 
 
 def test_an_expanded_set_has_count_and_next_link() -> None:
