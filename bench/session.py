@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -33,6 +33,9 @@ PROMISED_ROWS = 10_000_000
 MEETINGS = 4
 
 
+Side = TypeVar("Side")
+
+
 class Settings(msgspec.Struct, frozen=True):
     """How long and how large. `rows` is N, the Observations of the full store; times in seconds.
 
@@ -47,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     datastreams_each: int = 5
     seconds: float = 4.0
     warm_s: float = 1.0
-    rounds: int = 3
+    rounds: int = 5
     written_rows: int = 600_000
     settle_s: float = 90.0
     quiet_s: float = 3.0
@@ -185,12 +188,15 @@ class Session:
         outcome = succeeded(run_loader(module, job, Outcome, seconds + self.settings.warm_s))
         return Load(outcome, (linux.cpu_s(pids) - before) / outcome.sent * 1e6)
 
-    def alternate(self, *sides: Callable[[], Load]) -> list[list[Load]]:
-        """The loads of each side, one a round; each round begins with another side."""
-        done: list[list[Load]] = [[] for _ in sides]
+    def alternate(self, *sides: Callable[[], Side]) -> list[list[Side]]:
+        """What each side gives, once a round; each round begins with another side, and every other goes backwards.
+
+        A side has no neighbour that it always follows: what one leaves to be sealed slows the next one down.
+        """
+        done: list[list[Side]] = [[] for _ in sides]
         for turn in range(self.settings.rounds):
-            for n in range(len(sides)):
-                side = (turn + n) % len(sides)
+            order = [(turn + n) % len(sides) for n in range(len(sides))]
+            for side in reversed(order) if turn % 2 else order:
                 done[side].append(sides[side]())
         return done
 

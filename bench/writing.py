@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from bench.dataset import Dataset
-from bench.engine import Engine, engine
+from bench.engine import Table, engine
 from bench.places import Folders, Place
 from bench.server import Server, without_database
 from bench.session import (
@@ -62,38 +64,41 @@ def arrays(session: Session, server: Server, entities: Dataset, raw: Place | Non
     session.say("data arrays" if raw is None else "data arrays, and the raw engine")
     together = min(TOGETHER, entities.shape.streams)
     loads: dict[str, list[Load]] = {"one": [], "mixed": [], "large": []}
-    rates: dict[str, list[float]] = {"one": [], "mixed": [], "append": []}
+
+    def posted(name: str, rows: int, many: int, connections: int) -> Callable[[], float]:
+        def side() -> float:
+            loads[name].append(session.load(server, session.arrays(entities, rows, many), connections))
+            return rate(loads[name][-1]) * rows
+
+        return side
+
+    sides = {
+        "one": posted("one", ARRAY_ROWS, 1, ARRAY_CONNECTIONS),
+        "mixed": posted("mixed", ARRAY_ROWS, together, ARRAY_CONNECTIONS),
+        "large": posted("large", LARGE_ARRAY_ROWS, 1, LARGE_ARRAY_CONNECTIONS),
+    }
     with ExitStack() as stack:
-        engines: dict[str, Engine] = {}
         if raw is not None:
-            engines = {
-                "one": engine(raw, entities, session.later(), "indexed"),
-                "mixed": engine(raw, entities, session.later(), "indexed", together),
-                "append": engine(raw, entities, session.later(), "appended"),
+            tables: dict[str, tuple[Table, int]] = {
+                "one": ("indexed", 1),
+                "mixed": ("indexed", together),
+                "append": ("appended", 1),
             }
-            for raw_engine in engines.values():
+            for name, (table, many) in tables.items():
+                raw_engine = engine(raw, entities, session.later(), table, many)
                 stack.callback(raw_engine.close)
-        for _ in range(session.settings.rounds):
-            for name, raw_engine in engines.items():
-                rates[name].append(raw_engine.rate(session.settings.seconds / 2))
-            for name, rows, many, connections in (
-                ("one", ARRAY_ROWS, 1, ARRAY_CONNECTIONS),
-                ("mixed", ARRAY_ROWS, together, ARRAY_CONNECTIONS),
-                ("large", LARGE_ARRAY_ROWS, 1, LARGE_ARRAY_CONNECTIONS),
-            ):
-                loads[name].append(session.load(server, session.arrays(entities, rows, many), connections))
-    one, mixed, large = ([rate(load) * ARRAY_ROWS for load in loads[name]] for name in ("one", "mixed", "large"))
-    session.note("array_rate", statistics.median(one), strained(loads["one"]))
-    session.note("mixed_rate", statistics.median(mixed), strained(loads["mixed"]))
+                sides[f"raw {name}"] = partial(raw_engine.rate, session.settings.seconds / 2)
+        rates = dict(zip(sides, session.alternate(*sides.values()), strict=True))
+    session.note("array_rate", statistics.median(rates["one"]), strained(loads["one"]))
+    session.note("mixed_rate", statistics.median(rates["mixed"]), strained(loads["mixed"]))
     session.note("array_cpu", median(loads["one"], lambda load: load.cpu_us / ARRAY_ROWS))
-    bigger = LARGE_ARRAY_ROWS // ARRAY_ROWS
-    session.note("array_large", _median_ratio([rows * bigger for rows in large], one), strained(loads["large"]))
+    session.note("array_large", _median_ratio(rates["large"], rates["one"]), strained(loads["large"]))
     if raw is not None:
-        session.note("array_ratio", _median_ratio(one, rates["one"]))
-        session.note("mixed_ratio", _median_ratio(mixed, rates["mixed"]))
-        session.note("engine_rate", statistics.median(rates["one"]))
-        session.note("mixed_engine_rate", statistics.median(rates["mixed"]))
-        session.note("append_rate", statistics.median(rates["append"]))
+        session.note("array_ratio", _median_ratio(rates["one"], rates["raw one"]))
+        session.note("mixed_ratio", _median_ratio(rates["mixed"], rates["raw mixed"]))
+        session.note("engine_rate", statistics.median(rates["raw one"]))
+        session.note("mixed_engine_rate", statistics.median(rates["raw mixed"]))
+        session.note("append_rate", statistics.median(rates["raw append"]))
 
 
 def _median_ratio(ones: list[float], others: list[float]) -> float:

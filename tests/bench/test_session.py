@@ -31,17 +31,17 @@ def test_a_part_that_fails_is_told_and_the_next_one_runs(tmp_path: Path) -> None
     assert [m.key for m in session.found] == ["single_rate"]
 
 
-def test_rounds_alternate_and_begin_with_another_side_each_time(tmp_path: Path) -> None:
+def test_rounds_alternate_and_no_side_always_follows_the_same_one(tmp_path: Path) -> None:
     order: list[str] = []
 
     def side(name: str) -> Load:
         order.append(name)
         return _load(1)
 
-    done = _session(tmp_path, Settings(rounds=3)).alternate(lambda: side("a"), lambda: side("b"))
+    done = _session(tmp_path, Settings(rounds=3)).alternate(*(lambda name=n: side(name) for n in "abc"))
 
-    assert order == ["a", "b", "b", "a", "a", "b"]
-    assert [len(loads) for loads in done] == [3, 3]
+    assert order == ["a", "b", "c", "a", "c", "b", "c", "a", "b"]
+    assert [len(loads) for loads in done] == [3, 3, 3]
 
 
 def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
