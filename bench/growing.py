@@ -42,18 +42,20 @@ class Store(NamedTuple):
 def growth(session: Session, empty: Store, stores: list[Store]) -> None:
     """Rates into each store beside those into the empty one; the last is that of N."""
     everywhere = [empty, *stores]
+    chosen = session.settings
     for store in everywhere:
         session.meet(store.server, store.dataset)
 
     def single(store: Store) -> Load:
-        return session.load(store.server, session.singles(store.dataset), CONNECTIONS)
+        return session.load(store.server, session.singles(store.dataset), CONNECTIONS, chosen.pair_s)
 
     def array(store: Store) -> Load:
-        return session.load(store.server, session.arrays(store.dataset, ARRAY_ROWS), ARRAY_CONNECTIONS)
+        traffic = session.arrays(store.dataset, ARRAY_ROWS)
+        return session.load(store.server, traffic, ARRAY_CONNECTIONS, chosen.pair_s)
 
     for key, what, load, rows in (("single", "single POST", single, 1), ("array", "data array", array, ARRAY_ROWS)):
         session.say(f"{what} into stores of {', '.join(f'{s.dataset.rows:,}' for s in everywhere)}")
-        loads = session.alternate(*(lambda store=s, load=load: load(store) for s in everywhere))
+        loads = session.alternate(*(lambda store=s, load=load: load(store) for s in everywhere), rounds=chosen.pairs)
         for store, done in zip(everywhere, loads, strict=True):
             size = store.dataset.rows
             session.note(f"grown_{key}", median(done, rate) * rows, strained(done), rows=size)

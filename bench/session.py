@@ -41,7 +41,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     The table of growth compares stores of those of `steps` that are smaller than N, and of N, with an empty one.
     `written_rows` are posted to see what reaches the disk; `settle_s` is how long its end is waited for. `clients`
-    listen to the event stream for `live_s`.
+    listen to the event stream for `live_s`. For the table of growth there are `pairs` short rounds of `pair_s` instead of
+    `rounds` of `seconds`: a host that changes its speed by the minute is the same for the two sides of most of them.
     """
 
     rows: int = 1_000_000
@@ -51,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True):
     seconds: float = 4.0
     warm_s: float = 1.0
     rounds: int = 5
+    pairs: int = 15
+    pair_s: float = 1.5
     written_rows: int = 600_000
     settle_s: float = 90.0
     quiet_s: float = 3.0
@@ -188,13 +191,13 @@ class Session:
         outcome = succeeded(run_loader(module, job, Outcome, seconds + self.settings.warm_s))
         return Load(outcome, (linux.cpu_s(pids) - before) / outcome.sent * 1e6)
 
-    def alternate(self, *sides: Callable[[], Side]) -> list[list[Side]]:
+    def alternate(self, *sides: Callable[[], Side], rounds: int | None = None) -> list[list[Side]]:
         """What each side gives, once a round; each round begins with another side, and every other goes backwards.
 
         A side has no neighbour that it always follows: what one leaves to be sealed slows the next one down.
         """
         done: list[list[Side]] = [[] for _ in sides]
-        for turn in range(self.settings.rounds):
+        for turn in range(rounds or self.settings.rounds):
             order = [(turn + n) % len(sides) for n in range(len(sides))]
             for side in reversed(order) if turn % 2 else order:
                 done[side].append(sides[side]())

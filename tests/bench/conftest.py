@@ -16,6 +16,8 @@ def small() -> Settings:
         seconds=0.2,
         warm_s=0.05,
         rounds=1,
+        pairs=1,
+        pair_s=0.2,
         written_rows=500,
         settle_s=2.0,
         quiet_s=0.2,
