@@ -16,7 +16,7 @@ from lakou.sensorthings.plan.values import ApplyPlan
 from lakou.sensorthings.render import groups
 from lakou.sensorthings.render.columns import column
 from lakou.sensorthings.render.entities import query
-from lakou.sensorthings.request import Answer, Request, json_answer
+from lakou.sensorthings.request import Answer, Request, json_answer, timing
 from lakou.sensorthings.sql.apply import apply, is_time
 from lakou.sensorthings.sql.rolled import apply as apply_rolled
 from lakou.sensorthings.store.database import Row
@@ -40,8 +40,8 @@ async def answer(request: Request, target: Target, options: Options, readers: Re
     def show(rows: list[Row]) -> Answer:
         read = perf_counter()
         shown = _show(request, options, plan, rows, source)
-        stages = (("plan", planned - started), ("read", read - planned), ("render", perf_counter() - read))
-        shown.headers.append((b"server-timing", ", ".join(f"{n};dur={t * 1e3:.2f}" for n, t in stages).encode()))
+        stages = {"plan": planned - started, "read": read - planned, "render": perf_counter() - read}
+        shown.headers.append(timing(stages))
         return shown
 
     return await readers.made(statement, timeout_s, show)

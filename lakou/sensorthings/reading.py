@@ -28,7 +28,7 @@ from lakou.sensorthings.plan.target import Target, target_of
 from lakou.sensorthings.plan.values import ReadPlan
 from lakou.sensorthings.render import columns, entities, flat, sets
 from lakou.sensorthings.render.entities import Style
-from lakou.sensorthings.request import Answer, Header, Request, empty, json_answer
+from lakou.sensorthings.request import Answer, Header, Request, empty, json_answer, timing
 from lakou.sensorthings.sql import read as sql
 from lakou.sensorthings.sql import rolled
 from lakou.sensorthings.sql.dialect import Statement
@@ -79,57 +79,42 @@ class Reading:
             target = target_of(request.path, self._grammar)
             return await applying.answer(request, target, options, self._readers, self._limits)
         prepared = self._prepare(request)
-        planned = perf_counter()
-        plan = prepared.plan
-        if plan.single or plan.limit <= LARGE:
-            return await self._found(prepared, request, (started, planned), short=plan.single or _is_indexed(plan))
+        if not _is_large(prepared.plan):
+            return await self._found(prepared, request, started)
         if self._waiting >= LARGE_WAITING:
             raise Unavailable("Too many large pages are asked for", hint="Ask again shortly, or lower $top.")
         self._waiting += 1
         try:
             async with self._large:
-                return await self._found(prepared, request, (started, perf_counter()), short=False)
+                return await self._found(prepared, request, started)
         finally:
             self._waiting -= 1
 
-    async def _found(self, prepared: Prepared, request: Request, begun: tuple[float, float], *, short: bool) -> Answer:
-        started, planned = begun
-        plan = prepared.plan
+    async def _found(self, prepared: Prepared, request: Request, started: float) -> Answer:
+        plan, statement = prepared.plan, prepared.statement
         timeout_s = self._timeout(request.principal)
-        rows: list[Row] = []
-        if plan.limit > LARGE and plan.count is None:
-
-            def show(rows: list[Row]) -> Answer | None:
-                read = perf_counter()
-                return self._timed(prepared, request, rows, None, (started, planned, read, read)) if rows else None
-
-            if (made := await self._readers.made(prepared.statement, timeout_s, show)) is not None:
-                return made
-        else:
-            rows = await self._readers.rows(prepared.statement, timeout_s, short=short)
-        read = perf_counter()
-        if not rows:
-            await self._check_parent(prepared, request.principal)
+        planned = perf_counter()
         count = await self._count(prepared, request.principal) if plan.count is not None else None
-        times = (started, planned, read, perf_counter())
-        if len(rows) > LARGE:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(None, self._timed, prepared, request, rows, count, times)
-        return self._timed(prepared, request, rows, count, times)
+        counted = perf_counter()
 
-    def _timed(
-        self,
-        prepared: Prepared,
-        request: Request,
-        rows: list[Row],
-        count: dict[str, Any] | None,
-        times: tuple[float, float, float, float],
-    ) -> Answer:
-        """The answer, with what its stages took."""
-        started, planned, read, counted = times
-        answer = self._show(prepared, request, rows, count)
-        stages = (("plan", planned - started), ("read", read - planned), ("count", counted - read))
-        answer.headers.append(timing((*stages, ("render", perf_counter() - counted))))
+        def show(rows: list[Row]) -> Answer:
+            read = perf_counter()
+            answer = self._show(prepared, request, rows, count)
+            shown = perf_counter()
+            stages = {"plan": planned - started, "count": counted - planned, "read": read - counted}
+            answer.headers.append(timing(stages | {"render": shown - read}))
+            return answer
+
+        def show_any(rows: list[Row]) -> Answer | None:
+            return show(rows) if rows else None
+
+        if _is_large(plan):
+            answer = await self._readers.made(statement, timeout_s, show_any)
+        else:
+            answer = show_any(await self._readers.rows(statement, timeout_s, short=plan.single or _is_indexed(plan)))
+        if answer is None:
+            await self._check_parent(prepared, request.principal)
+            answer = show([])
         return answer
 
     def _timeout(self, principal: Principal) -> float:
@@ -237,11 +222,6 @@ class Reading:
         return _show_one(prepared, request, rows[0])
 
 
-def timing(stages: tuple[tuple[str, float], ...]) -> Header:
-    """The Server-Timing header; durations in milliseconds."""
-    return b"server-timing", ", ".join(f"{name};dur={took * 1000:.2f}" for name, took in stages).encode()
-
-
 def result_format(options: tree.Options) -> str:
     """The asked form: json, dataarray, csv or geojson."""
     form = (options.result_format or "json").lower()
@@ -250,6 +230,10 @@ def result_format(options: tree.Options) -> str:
             "$resultFormat is not known", place="$resultFormat", code="option_value", hint="dataArray, CSV or GeoJSON"
         )
     return "json" if form == "application/json" else form
+
+
+def _is_large(plan: ReadPlan) -> bool:
+    return not plan.single and plan.limit > LARGE
 
 
 def _is_indexed(plan: ReadPlan) -> bool:

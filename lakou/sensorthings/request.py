@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -68,6 +68,11 @@ def json_answer(status: int, value: object, headers: Sequence[Header] = ()) -> A
 def empty(status: int, headers: Sequence[Header] = ()) -> Answer:
     """An answer without a body."""
     return Answer(status, list(headers), b"")
+
+
+def timing(stages: Mapping[str, float]) -> Header:
+    """The Server-Timing header of stages that took so many seconds."""
+    return b"server-timing", ", ".join(f"{name};dur={took * 1000:.2f}" for name, took in stages.items()).encode()
 
 
 def not_allowed(message: str, allow: str, hint: str | None = None) -> MethodNotAllowed:
