@@ -41,8 +41,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     The table of growth compares stores of those of `steps` that are smaller than N, and of N, with an empty one.
     `written_rows` are posted to see what reaches the disk; `settle_s` is how long its end is waited for. `clients`
-    listen to the event stream for `live_s`. For the table of growth there are `pairs` short rounds of `pair_s` instead of
-    `rounds` of `seconds`: a host that changes its speed by the minute is the same for the two sides of most of them.
+    listen to the event stream for `live_s`. The table of growth has `pairs` short rounds of `pair_s`, not `rounds` of
+    `seconds`: a host that changes its speed by the minute is the same for the two sides of most of them.
     """
 
     rows: int = 1_000_000
