@@ -20,7 +20,10 @@ from lakou.server.config import Config
 from lakou.server.soundness import Finding
 
 err = Console(stderr=True, highlight=False)
-COUNTED = ("Things", "Datastreams", "Sensors", "ObservedProperties", "Locations", "FeaturesOfInterest", "Observations")
+COUNTED = (
+    "Things", "Datastreams", "MultiDatastreams", "Sensors", "ObservedProperties", "Locations", "FeaturesOfInterest",
+    "Observations",
+)  # fmt: skip
 WORDS = {"sound": "sound", "damaged": "DAMAGED", "unknown": "unknown"}
 
 
