@@ -13,10 +13,13 @@ import argparse
 import asyncio
 import contextlib
 import multiprocessing
+import os
 import random
 import resource
 import signal
 import sys
+import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -35,6 +38,7 @@ from tests.harness.server import Server, running
 from tests.torture.hostile import ALLOWED_TO_STAY, KINDS, MARKER, MQTT_KINDS, Kind, Line, Scene
 from tests.torture.kill9 import mqtt_answers
 
+DISK_EVERY_S = 0.05
 PROBE_EVERY_S = 0.1
 PROBE_WITHIN_S = 0.5
 CUT_WITHIN_S = 30.0
@@ -90,13 +94,16 @@ class Probes(msgspec.Struct):
 
     asked: int = 0
     late: int = 0
+    late_at: list[tuple[float, str, float]] = []
     slowest_s: dict[str, float] = {}
+    disk_s: float = 0.0
+    """The longest that a write of the probing process itself waited for the disk."""
     failed: list[str] = []
 
 
 async def _probe(base: str, token: str, stream: int, seen: Probes) -> None:
     """The honest client asks until it is told to stop, each time without waiting for the answer before."""
-    number, stop = 0, asyncio.Event()
+    number, stop, started = 0, asyncio.Event(), time.monotonic()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
 
     async def ask(client: httpx.AsyncClient, method: str, path: str, wanted: int, body: object = None) -> None:
@@ -109,7 +116,9 @@ async def _probe(base: str, token: str, stream: int, seen: Probes) -> None:
             seen.failed.append(f"{method} failed: {error!r}")
         took = time.monotonic() - begun
         seen.asked += 1
-        seen.late += took > PROBE_WITHIN_S
+        if took > PROBE_WITHIN_S:
+            seen.late += 1
+            seen.late_at.append((begun - started, method, took))
         seen.slowest_s[method] = max(seen.slowest_s.get(method, 0.0), took)
 
     headers = {"Authorization": f"Bearer {token}"}
@@ -122,10 +131,24 @@ async def _probe(base: str, token: str, stream: int, seen: Probes) -> None:
                 await asyncio.wait_for(stop.wait(), PROBE_EVERY_S)
 
 
-def _probe_alone(base: str, token: str, stream: int, results: Connection) -> None:
+def _try_the_disk(folder: str, seen: Probes, stop: threading.Event) -> None:
+    """A POST waits for the disk: what the disk does by itself stands beside it."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        while not stop.wait(DISK_EVERY_S):
+            begun = time.monotonic()
+            os.pwrite(file.fileno(), os.urandom(4096), 0)
+            os.fdatasync(file.fileno())
+            seen.disk_s = max(seen.disk_s, time.monotonic() - begun)
+
+
+def _probe_alone(base: str, token: str, stream: int, folder: str, results: Connection) -> None:
     """In a process of its own, so that what is measured is the service and not the crowd beside it."""
-    seen = Probes()
+    seen, stop = Probes(), threading.Event()
+    disk = threading.Thread(target=_try_the_disk, args=(folder, seen, stop))
+    disk.start()
     asyncio.run(_probe(base, token, stream, seen))
+    stop.set()
+    disk.join()
     results.send(msgspec.to_builtins(seen))
 
 
@@ -133,7 +156,7 @@ def _probe_alone(base: str, token: str, stream: int, results: Connection) -> Non
 def _probing(server: Server, stream: int, report: Report) -> Iterator[None]:
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_probe_alone, args=(server.base, server.token, stream, there))
+    process = spawn.Process(target=_probe_alone, args=(server.base, server.token, stream, str(server.data), there))
     process.start()
     try:
         time.sleep(1.0)
@@ -220,6 +243,9 @@ def main() -> int:
     slowest = ", ".join(f"{method} {took * 1000:.0f} ms" for method, took in report.probes.slowest_s.items())
     grown = f"+{report.memory_bytes / MiB:.0f} MiB"
     print(f"{report.probes.asked} probes, slowest {slowest}; {report.smuggled} smuggled; {grown}")
+    print(f"the disk itself took up to {report.probes.disk_s * 1000:.0f} ms")
+    for at, method, took in report.probes.late_at:
+        print(f"    {method} {at:.1f} s after the first: {took * 1000:.0f} ms")
     for line in report.complaints():
         print(line)
     return 1 if report.complaints() else 0
