@@ -54,7 +54,7 @@ async def results(service: Service) -> list[int]:
     return [row["result"] for row in found]
 
 
-async def until(holds: Callable[[], Any], seconds: float = 15.0) -> None:
+async def until(holds: Callable[[], Any], seconds: float = 40.0) -> None:
     deadline = time.monotonic() + seconds
     while True:
         found = holds()
