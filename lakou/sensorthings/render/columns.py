@@ -33,7 +33,7 @@ def column(rows: Rows, at: int) -> list[Any]:
     return list(map(itemgetter(at), rows))
 
 
-def records(columns: dict[str, Column]) -> list[msgspec.Struct]:
+def records(columns: dict[str, Column]) -> list[Any]:
     """A record a row, whose members are named by the columns, in their order. There is at least one column."""
     return list(map(_record(tuple(columns)), *columns.values()))
 

@@ -69,7 +69,7 @@ def renderer(plan: ReadPlan, style: Style) -> Callable[[Rows], list[Any]]:
             columns["@iot.id"] = ids
         for step in steps:
             step(rows, columns, self_links)
-        return list(records(columns)) if columns else [{} for _ in rows]
+        return records(columns) if columns else [{} for _ in rows]
 
     return render
 

@@ -15,7 +15,7 @@ KEPT = 20_000
 
 def objects(names: Sequence[str], columns: Sequence[Column], times: Sequence[int]) -> list[Any]:
     """One object a group; `times` are the numbers of the columns that hold instants in micros."""
-    return list(records(dict(zip(names, _shown(columns, times), strict=True))))
+    return records(dict(zip(names, _shown(columns, times), strict=True)))
 
 
 def arrays(columns: Sequence[Column], times: Sequence[int]) -> list[Any]:

@@ -76,7 +76,8 @@ def data_array(
     names = [prop.name for prop in chosen]
     groups: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
     streams = zip(column(shown, position), column(shown, position + 1), strict=True)
-    cells = zip(*(reader(prop, at[prop.name])(shown) for prop in chosen), strict=True)
+    columns = [reader(prop, at[prop.name])(shown) for prop in chosen]
+    cells = list(zip(*columns, strict=True)) if columns else [()] * len(shown)
     for stream, cell in zip(streams, cells, strict=True):
         groups.setdefault(stream, []).append(cell)
     out = head(plan, shown, style, url=url, count=count, more=more)

@@ -104,3 +104,12 @@ def test_components_are_the_usual_ones_and_those_that_hold_something(full: Calle
     found = full.read("Datastreams(1)/Observations?$resultFormat=dataArray")["value"][0]
     assert found["components"] == [*usual, "parameters"]
     assert found["dataArray"][0][-1] == {"a": 1}
+
+
+def test_a_data_array_without_a_property_still_has_its_rows(full: Caller) -> None:
+    found = full.read("Datastreams(3)/Observations?$resultFormat=dataArray&$select=Datastream")["value"]
+    assert (found[0]["components"], found[0]["dataArray"]) == ([], [[], []])
+
+
+def test_an_entity_without_a_member_is_an_empty_object(full: Caller) -> None:
+    assert full.read("Things?$select=Datastreams&$resultMetadata=off&$top=2")["value"] == [{}, {}]

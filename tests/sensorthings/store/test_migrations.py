@@ -31,7 +31,7 @@ APPLIED = {
     "sqlite_0004_retention": "959e31ee35967cf1",
     "sqlite_0005_outbox": "7d5bd1e4c5ebc615",
     "sqlite_0006_overlong": "7afc351eea2efe41",
-    "sqlite_0007_slots": "e932f3d18c8f3f01",
+    "sqlite_0007_slots": "e64b68a629467676",
 }
 
 

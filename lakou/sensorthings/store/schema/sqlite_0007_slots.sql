@@ -15,6 +15,7 @@ drop table wide_slots;
 drop index if exists hot_a_time;
 drop index if exists hot_b_time;
 
+-- The view as sqlite_0002 makes it today, where the stores above have theirs of then.
 drop view observation_by_id;
 create view observation_by_id as
   select s.datastream_id, +s.time_start as time_start, k.id as id, s.time_end, s.result_time, s.valid_start, s.valid_end,
